@@ -1,0 +1,106 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: MIT
+
+import PackageDescription
+
+/// Every target is built the same strict way: Swift 6 mode, `any` spelled out, imports as narrow as they can be.
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+/// A folder is a target; the dependency list of a target is its place in the architecture (docs/architecture.md).
+func room(_ name: String, _ path: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/\(path)", swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "mcp-gateway",
+    platforms: [.macOS(.v15)],
+    products: [.executable(name: "mcp-gateway", targets: ["mcp-gateway"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        .executableTarget(
+            name: "mcp-gateway", dependencies: ["Server", "Bridge", arguments], swiftSettings: strict),
+
+        room("Wire", "Gateway/Wire"),
+        room("HTTP", "Gateway/HTTP", ["Wire", nioCore, nioPosix, logging]),
+        room("MCPProtocol", "Gateway/Protocol", [crypto]),
+        room("Model", "Gateway/Model", ["RuntimeContract"]),
+        room("Identity", "Gateway/Identity", ["Model"]),
+        room("Observability", "Gateway/Observability", [logging, metrics]),
+        room(
+            "DataPlane", "Gateway/DataPlane",
+            [
+                "Wire", "HTTP", "MCPProtocol", "Model", "Identity", "Observability", "RuntimeContract",
+                nioCore, nioPosix, logging, metrics, lifecycle,
+            ]),
+        room(
+            "ControlPlane", "Gateway/ControlPlane",
+            [
+                "HTTP", "Model", "Identity", "Observability", "Store", "RuntimeContract",
+                nioCore, logging, metrics, tracing, lifecycle,
+            ]),
+        room(
+            "Server", "Gateway/Server",
+            [
+                "HTTP", "MCPProtocol", "Model", "Identity", "Observability", "DataPlane", "ControlPlane", "Store",
+                "RuntimeContract", "ProcessRuntime", "CYAML", configuration, nioCore, nioPosix, logging, lifecycle,
+            ]),
+
+        room("Bridge", "Bridge", ["Wire", "HTTP", "MCPProtocol", "CSpawn", nioCore, nioPosix, logging, lifecycle]),
+
+        room("RuntimeContract", "Runtimes/Contract", [lifecycle]),
+        room("RuntimeConformance", "Runtimes/Conformance", ["RuntimeContract", lifecycle]),
+        room("MemoryRuntime", "Runtimes/Memory", ["RuntimeContract", lifecycle]),
+        room("ProcessRuntime", "Runtimes/Process", ["RuntimeContract", "CSpawn", nioCore, nioPosix, logging, lifecycle]),
+
+        room("Store", "Store", ["Model", "RuntimeContract", "CSQLite"]),
+
+        .systemLibrary(
+            name: "CSQLite", path: "Sources/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(
+            name: "CYAML", path: "Sources/CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .target(name: "CSpawn", path: "Sources/CSpawn"),
+
+        tests("WireTests", ["Wire", nioCore]),
+        tests("HTTPTests", ["HTTP", "Wire", nioCore, nioPosix, nioEmbedded]),
+        tests("MCPProtocolTests", ["MCPProtocol"]),
+        tests("ModelTests", ["Model", "RuntimeContract"]),
+        tests("DataPlaneTests", ["DataPlane", "HTTP", "MCPProtocol", "Model", "RuntimeContract", nioCore, nioPosix]),
+        tests(
+            "ControlPlaneTests",
+            ["ControlPlane", "HTTP", "Store", "Model", "Identity", "MemoryRuntime", "RuntimeContract", nioCore]),
+        tests("StoreTests", ["Store", "Model", "RuntimeContract"]),
+        tests("RuntimeContractTests", ["RuntimeContract"]),
+        tests("MemoryRuntimeTests", ["MemoryRuntime", "RuntimeConformance", "RuntimeContract"]),
+        tests("ProcessRuntimeTests", ["ProcessRuntime", "RuntimeConformance", "RuntimeContract", "CSpawn", logging]),
+        tests("BridgeTests", ["Bridge", "HTTP", "MCPProtocol", nioCore, nioPosix]),
+        tests("ServerTests", ["Server", "Model"]),
+    ]
+)

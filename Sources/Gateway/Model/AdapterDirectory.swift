@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+
+public import RuntimeContract
+
+/// Who the adapters are, as far as routing needs to know. An immutable value: the control plane publishes a new one
+/// with every change, the data plane reads it without a lock.
+public struct AdapterDirectory: Hashable, Sendable {
+    /// The adapters by name.
+    public var routes: [AdapterName: AdapterRoute]
+
+    /// A directory of `routes`.
+    public init(_ routes: [AdapterRoute] = []) {
+        self.routes = Dictionary(routes.map { ($0.name, $0) }, uniquingKeysWith: { _, last in last })
+    }
+}
+
+/// What routing needs to know of one adapter.
+public struct AdapterRoute: Hashable, Sendable {
+    /// The adapter's name.
+    public var name: AdapterName
+    /// How its server speaks; a stdio server stands behind the bridge and speaks streamable HTTP.
+    public var transport: Transport
+    /// The path of the server's MCP endpoint; starts with `/`.
+    public var path: String
+    /// The path of the server's HTTP+SSE stream; starts with `/`.
+    public var ssePath: String
+    /// Who may use it.
+    public var access: AccessPolicy
+    /// How long a session may be idle before the gateway stops counting it for placement.
+    public var sessionIdleTimeout: Duration
+
+    /// Describes an adapter.
+    public init(
+        name: AdapterName,
+        transport: Transport = .streamableHTTP,
+        path: String = "/mcp",
+        ssePath: String = "/sse",
+        access: AccessPolicy,
+        sessionIdleTimeout: Duration = .seconds(30 * 60)
+    ) {
+        self.name = name
+        self.transport = transport
+        self.path = path
+        self.ssePath = ssePath
+        self.access = access
+        self.sessionIdleTimeout = sessionIdleTimeout
+    }
+}

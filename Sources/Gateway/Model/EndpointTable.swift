@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+
+public import RuntimeContract
+
+/// Where the instances answer. An immutable value, published with every change of the runtime.
+public struct EndpointTable: Hashable, Sendable {
+    /// The instances of each workload that can be reached, ordered by ordinal.
+    public var instances: [WorkloadID: [InstanceEndpoint]]
+
+    /// A table of `instances`.
+    public init(_ instances: [WorkloadID: [InstanceEndpoint]] = [:]) {
+        self.instances = instances
+    }
+
+    /// The instances in `snapshot` that have an endpoint and take sessions, old ones at least.
+    public init(_ snapshot: RuntimeSnapshot) {
+        instances = snapshot.workloads.mapValues { status in
+            status.instances.compactMap(InstanceEndpoint.init)
+        }
+    }
+}
+
+/// One instance that can be reached.
+public struct InstanceEndpoint: Hashable, Sendable {
+    /// The instance.
+    public var id: InstanceID
+    /// The life of the instance that sessions are bound to.
+    public var incarnation: Incarnation
+    /// Where it answers.
+    public var endpoint: Endpoint
+    /// Whether new sessions may be placed on it; bound ones always may.
+    public var acceptsNewSessions: Bool
+
+    /// Describes a reachable instance.
+    public init(id: InstanceID, incarnation: Incarnation, endpoint: Endpoint, acceptsNewSessions: Bool) {
+        self.id = id
+        self.incarnation = incarnation
+        self.endpoint = endpoint
+        self.acceptsNewSessions = acceptsNewSessions
+    }
+
+    /// The reachable side of `status`, or `nil` when the instance takes no session at all.
+    public init?(_ status: InstanceStatus) {
+        guard status.phase.acceptsBoundSessions, let endpoint = status.endpoint, let incarnation = status.incarnation
+        else { return nil }
+        self.init(
+            id: status.id, incarnation: incarnation, endpoint: endpoint,
+            acceptsNewSessions: status.phase.acceptsNewSessions)
+    }
+}
