@@ -101,6 +101,6 @@ let package = Package(
         tests("MemoryRuntimeTests", ["MemoryRuntime", "RuntimeConformance", "RuntimeContract"]),
         tests("ProcessRuntimeTests", ["ProcessRuntime", "RuntimeConformance", "RuntimeContract", "CSpawn", logging]),
         tests("BridgeTests", ["Bridge", "HTTP", "MCPProtocol", nioCore, nioPosix]),
-        tests("ServerTests", ["Server", "Model"]),
+        tests("ServerTests", ["Server", "Model", logging]),
     ]
 )

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+
+public import Logging
+
+/// All that can be set, checked and ready to use.
+public struct GatewayConfiguration: Sendable {
+    /// The address to listen on.
+    public var host: String
+    /// The port to listen on; 0 takes any free one.
+    public var port: UInt16
+    /// Where everything that lasts is kept; absolute.
+    public var dataDirectory: String
+    /// The file that maps images to local commands; absolute.
+    public var catalogueFile: String?
+    /// The file with the session keys; absolute.
+    public var sessionKeyFile: String
+    /// The least severe messages that are logged.
+    public var logLevel: Logger.Level
+    /// How many event loops carry traffic.
+    public var threads: Int
+    /// Names besides loopback ones that the Host header may carry on a loopback listener; lower case.
+    public var allowedHosts: Set<String>
+    /// Origins besides loopback ones that requests may come from; lower case.
+    public var allowedOrigins: Set<String>
+    /// What is too much.
+    public var limits: Limits
+    /// What is too long.
+    public var timeouts: Timeouts
+
+    /// What is too much.
+    public struct Limits: Hashable, Sendable {
+        /// The largest head of a request.
+        public var headBytes = 32 << 10
+        /// The largest body of a request to a server.
+        public var bodyBytes = 64 << 20
+        /// Client connections held at once.
+        public var connections = 20_000
+        /// Instances of one adapter.
+        public var replicas = 32
+        /// Instances of all adapters.
+        public var instances = 256
+    }
+
+    /// What is too long.
+    public struct Timeouts: Hashable, Sendable {
+        /// For a request's head to arrive.
+        public var head: Duration = .seconds(30)
+        /// Between requests on a connection.
+        public var idle: Duration = .seconds(75)
+        /// For connecting to an instance.
+        public var connect: Duration = .seconds(5)
+        /// For a server to begin its answer.
+        public var response: Duration = .seconds(600)
+        /// For requests under way when the gateway stops.
+        public var drain: Duration = .seconds(10)
+    }
+
+    /// Reads, in order of precedence, flags, environment variables and a file; what none of them gives has its default.
+    ///
+    /// - Parameters:
+    ///   - flags: Values from the command line by key (see ``Setting/all``).
+    ///   - environment: The environment of the process: `MCP_GATEWAY_…` variables, `HOME` and `XDG_STATE_HOME`.
+    ///   - file: The text of the configuration file (YAML), if there is one.
+    ///   - workingDirectory: What relative paths are relative to; absolute.
+    ///   - processors: How many processors the machine has.
+    /// - Throws: every fault at once, each with its key, value and rule.
+    public init(
+        flags: [String: String],
+        environment: [String: String],
+        file: [UInt8]?,
+        workingDirectory: String,
+        processors: Int
+    ) throws(ConfigurationError) {
+        let document: YAMLNode?
+        do {
+            document = try file.flatMap { text throws(YAMLError) in try YAMLParser.parse(text) }
+        } catch {
+            throw ConfigurationError(key: "the configuration file", rule: error.description)
+        }
+        var reader = SettingReader(flags: flags, environment: environment, file: document)
+        let absolute = { (path: String) -> String? in
+            if path.isEmpty { return nil }
+            if path.hasPrefix("/") { return path }
+            if path.hasPrefix("~/") { return environment["HOME"].map { $0 + path.dropFirst(1) } }
+            return workingDirectory + "/" + path
+        }
+
+        host = reader.value("listen.host", default: "127.0.0.1") { $0.isEmpty || $0.contains(" ") ? nil : $0 }
+        port = reader.value("listen.port", default: 8000) { UInt16($0) }
+        let state = environment["XDG_STATE_HOME"] ?? environment["HOME"].map { $0 + "/.local/state" } ?? "/var/lib"
+        dataDirectory = reader.value("dataDirectory", default: state + "/mcp-gateway", absolute)
+        catalogueFile = reader.value("catalogue", default: nil) { absolute($0).map(Optional.some) }
+        sessionKeyFile = reader.value("session.keyFile", default: dataDirectory + "/session-keys", absolute)
+        logLevel = reader.value("log.level", default: .info) { Logger.Level(rawValue: $0) }
+        threads = reader.value("threads", default: processors) { Quantities.integer($0, in: 1...1024) }
+        allowedHosts = Set(
+            reader.value("security.allowedHosts", default: []) { text in
+                Quantities.list(text) { !$0.contains("/") }
+            }.map { $0.lowercased() })
+        allowedOrigins = Set(
+            reader.value("security.allowedOrigins", default: []) { text in
+                Quantities.list(text) { Self.isOrigin($0) }
+            }.map { $0.lowercased() })
+        limits = Limits()
+        limits.headBytes = reader.value("limits.headBytes", default: limits.headBytes) {
+            Quantities.bytes($0, in: 1 << 10...1 << 20)
+        }
+        limits.bodyBytes = reader.value("limits.bodyBytes", default: limits.bodyBytes) {
+            Quantities.bytes($0, in: 1 << 10...4 << 30)
+        }
+        limits.connections = reader.value("limits.connections", default: limits.connections) {
+            Quantities.integer($0, in: 1...1_000_000)
+        }
+        limits.replicas = reader.value("limits.replicas", default: limits.replicas) {
+            Quantities.integer($0, in: 1...1000)
+        }
+        limits.instances = reader.value("limits.instances", default: limits.instances) {
+            Quantities.integer($0, in: 1...10_000)
+        }
+        timeouts = Timeouts()
+        timeouts.head = reader.value("timeouts.head", default: timeouts.head) {
+            Quantities.duration($0, in: .seconds(1) ... .seconds(3600))
+        }
+        timeouts.idle = reader.value("timeouts.idle", default: timeouts.idle) {
+            Quantities.duration($0, in: .seconds(1) ... .seconds(3600))
+        }
+        timeouts.connect = reader.value("timeouts.connect", default: timeouts.connect) {
+            Quantities.duration($0, in: .milliseconds(10) ... .seconds(300))
+        }
+        timeouts.response = reader.value("timeouts.response", default: timeouts.response) {
+            Quantities.duration($0, in: .seconds(1) ... .seconds(86_400))
+        }
+        timeouts.drain = reader.value("timeouts.drain", default: timeouts.drain) {
+            Quantities.duration($0, in: .zero ... .seconds(3600))
+        }
+        if !reader.faults.isEmpty { throw ConfigurationError(reader.faults) }
+    }
+
+    /// A scheme, a host and perhaps a port, and nothing after them (RFC 6454 §6.2).
+    private static func isOrigin(_ text: String) -> Bool {
+        guard let scheme = ["http://", "https://", "vscode-webview://"].first(where: text.hasPrefix) else {
+            return false
+        }
+        let authority = text.dropFirst(scheme.count)
+        return !authority.isEmpty && !authority.contains { $0 == "/" || $0 == "?" || $0 == "#" || $0 == " " }
+    }
+}
