@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-/// The header fields of a message that the gateway itself reads or writes, in order. Never used on the byte path.
+/// The header fields of a message that the gateway itself reads or writes, in order.
+///
+/// Never used on the byte path.
 public struct HTTPHeaders: Hashable, Sendable, ExpressibleByDictionaryLiteral {
     /// One line of a head.
     public struct Field: Hashable, Sendable {

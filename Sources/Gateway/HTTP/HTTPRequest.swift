@@ -2,7 +2,9 @@
 
 public import NIOCore
 
-/// A whole request, its body collected: what a ``Responder`` is given. Never made for a proxied request.
+/// A whole request, its body collected: what a ``Responder`` is given.
+///
+/// Never made for a proxied request.
 public struct HTTPRequest: Sendable {
     /// The method as it was written: `GET`.
     public var method: String
@@ -39,7 +41,9 @@ public struct HTTPRequest: Sendable {
     }
 }
 
-/// Answers requests that are not proxied. The task is cancelled when the client goes away.
+/// Answers requests that are not proxied.
+///
+/// The task is cancelled when the client goes away.
 public protocol Responder: Sendable {
     /// The answer to `request`; every failure is an answer too.
     func respond(to request: HTTPRequest) async -> HTTPResponse

@@ -2,7 +2,9 @@
 
 public import NIOCore
 
-/// An answer that the gateway itself gives. The server adds `Content-Length` or chunked framing, and `Date`.
+/// An answer that the gateway itself gives.
+///
+/// The server adds `Content-Length` or chunked framing, and `Date`.
 public struct HTTPResponse: Sendable {
     /// What follows the head.
     public enum Body: Sendable {

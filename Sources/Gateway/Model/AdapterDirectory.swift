@@ -2,8 +2,9 @@
 
 public import RuntimeContract
 
-/// Who the adapters are, as far as routing needs to know. An immutable value: the control plane publishes a new one
-/// with every change, the data plane reads it without a lock.
+/// Who the adapters are, as far as routing needs to know.
+///
+/// An immutable value: the control plane publishes a new one with every change, the data plane reads it without a lock.
 public struct AdapterDirectory: Hashable, Sendable {
     /// The adapters by name.
     public var routes: [AdapterName: AdapterRoute]

@@ -21,7 +21,9 @@ public struct AdapterName: Hashable, Sendable, Comparable, CustomStringConvertib
         self.workload = workload
     }
 
+    /// The text form.
     public var description: String { rawValue }
 
+    /// The natural order.
     public static func < (left: AdapterName, right: AdapterName) -> Bool { left.workload < right.workload }
 }

@@ -2,7 +2,9 @@
 
 public import RuntimeContract
 
-/// Where the instances answer. An immutable value, published with every change of the runtime.
+/// Where the instances answer.
+///
+/// An immutable value, published with every change of the runtime.
 public struct EndpointTable: Hashable, Sendable {
     /// The instances of each workload that can be reached, ordered by ordinal.
     public var instances: [WorkloadID: [InstanceEndpoint]]

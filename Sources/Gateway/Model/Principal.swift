@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-/// Who is asking. Flows through every layer: sealed into sessions, stored as `createdBy`, checked by ``AccessPolicy``.
+/// Who is asking.
+///
+/// Flows through every layer: sealed into sessions, stored as `createdBy`, checked by ``AccessPolicy``.
 public struct Principal: Hashable, Sendable {
     /// A role that may do everything.
     public static let administratorRole = "mcp.admin"
@@ -8,7 +10,7 @@ public struct Principal: Hashable, Sendable {
     /// Everybody, where no authentication is set up: a developer's own machine.
     public static let development = Principal(id: "development", roles: [administratorRole])
 
-    /// A stable, unique name: issuer and subject of a token, or a fixed word. 1...512 bytes.
+    /// A stable, unique name of 1...512 bytes: issuer and subject of a token, or a fixed word.
     public let id: String
     /// The roles that the identity provider gives.
     public let roles: Set<String>

@@ -7,6 +7,7 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
     /// The absolute path of a Unix stream socket, at most 107 bytes (`sun_path`, unix(7)).
     case unix(path: String)
 
+    /// The text form.
     public var description: String {
         switch self {
         case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"

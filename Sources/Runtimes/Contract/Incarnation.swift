@@ -17,5 +17,6 @@ public struct Incarnation: Hashable, Sendable, CustomStringConvertible {
         self.rawValue = rawValue
     }
 
+    /// The text form.
     public var description: String { rawValue }
 }

@@ -17,8 +17,10 @@ public struct InstanceID: Hashable, Sendable, Comparable, CustomStringConvertibl
         self.ordinal = ordinal
     }
 
+    /// The text form.
     public var description: String { "\(workload.rawValue)-\(ordinal)" }
 
+    /// The natural order.
     public static func < (left: InstanceID, right: InstanceID) -> Bool {
         (left.workload, left.ordinal) < (right.workload, right.ordinal)
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-/// Where an instance is in its life. One table of transitions, shared by every driver.
+/// Where an instance is in its life.
+///
+/// One table of transitions, shared by every driver.
 public enum InstancePhase: String, Hashable, Sendable, CaseIterable {
     /// Wanted, not yet placed.
     case pending

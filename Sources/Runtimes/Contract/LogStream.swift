@@ -42,7 +42,9 @@ public struct LogLine: Hashable, Sendable {
 /// One reader. Ends when the part asked for is over; with `follow`, when the instance has stopped. What it holds open
 /// is closed when the stream is dropped or the reader's task is cancelled.
 public struct LogStream: AsyncSequence, Sendable {
+    /// What is iterated over.
     public typealias Element = [LogLine]
+    /// What iterating throws.
     public typealias Failure = RuntimeError
 
     private let next: @Sendable () async throws(RuntimeError) -> [LogLine]?
@@ -52,14 +54,17 @@ public struct LogStream: AsyncSequence, Sendable {
         self.next = next
     }
 
+    /// Begins to iterate.
     public func makeAsyncIterator() -> Iterator { Iterator(next: next) }
 
     /// Asks for one batch after the other.
     public struct Iterator: AsyncIteratorProtocol {
         fileprivate let next: @Sendable () async throws(RuntimeError) -> [LogLine]?
 
+        /// The next element, or `nil` at the end.
         public mutating func next() async throws(RuntimeError) -> [LogLine]? { try await next() }
 
+        /// The next element, or `nil` at the end.
         public mutating func next(isolation actor: isolated (any Actor)?) async throws(RuntimeError) -> [LogLine]? {
             try await next()
         }

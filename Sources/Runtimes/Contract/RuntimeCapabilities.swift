@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-/// What a driver can do. Constant for the life of the driver.
+/// What a driver can do.
+///
+/// Constant for the life of the driver.
 public struct RuntimeCapabilities: Hashable, Sendable {
     /// Kinds of sources.
     public enum SourceKind: String, Hashable, Sendable, CaseIterable {
@@ -24,8 +26,9 @@ public struct RuntimeCapabilities: Hashable, Sendable {
 
     /// A short word for people and log lines: `process`, `kubernetes`, `memory`.
     public var name: String
-    /// Whether instances go on when the driver ends, to be adopted by the next `recover`. There is no third way: if
-    /// `false`, all of them end with the driver.
+    /// Whether instances go on when the driver ends, to be adopted by the next `recover`.
+    ///
+    /// There is no third way: if `false`, all of them end with the driver.
     public var survivesGatewayRestart: Bool
     /// The most replicas a workload may have.
     public var maximumReplicas: Int

@@ -2,7 +2,9 @@
 
 /// Why a driver could not do what it was asked.
 public struct RuntimeError: Error, Sendable, CustomStringConvertible {
-    /// The kind of failure. HTTP statuses are chosen from it in the control plane, never here.
+    /// The kind of failure.
+    ///
+    /// HTTP statuses are chosen from it in the control plane, never here.
     public enum Code: String, Sendable, CaseIterable {
         /// The spec can't be run by any driver, or not by this one; nothing was changed.
         case invalidSpec
@@ -53,6 +55,7 @@ public struct RuntimeError: Error, Sendable, CustomStringConvertible {
         }
     }
 
+    /// The text form.
     public var description: String {
         let subject = workload.map { "\($0): " } ?? ""
         return "\(code.rawValue): \(subject)\(message)"

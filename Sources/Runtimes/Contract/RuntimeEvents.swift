@@ -4,7 +4,9 @@ import Synchronization
 
 /// All that a driver knows at one moment.
 public struct RuntimeSnapshot: Hashable, Sendable {
-    /// Whether the platform answers. While it does not, the workloads are the last ones known.
+    /// Whether the platform answers.
+    ///
+    /// While it does not, the workloads are the last ones known.
     public var isReachable: Bool
     /// Every workload that the driver holds.
     public var workloads: [WorkloadID: WorkloadStatus]
@@ -22,7 +24,9 @@ public struct RuntimeSnapshot: Hashable, Sendable {
 /// latency, never correctness, and nothing is queued beyond one state. One reader per value. Ends when the driver
 /// has shut down.
 public struct RuntimeEvents: AsyncSequence, Sendable {
+    /// What is iterated over.
     public typealias Element = RuntimeSnapshot
+    /// What iterating throws.
     public typealias Failure = Never
 
     private let stream: AsyncStream<RuntimeSnapshot>
@@ -31,6 +35,7 @@ public struct RuntimeEvents: AsyncSequence, Sendable {
         self.stream = stream
     }
 
+    /// Begins to iterate.
     public func makeAsyncIterator() -> AsyncStream<RuntimeSnapshot>.Iterator {
         stream.makeAsyncIterator()
     }
@@ -57,7 +62,9 @@ public final class RuntimeStatePublisher: Sendable {
     /// The newest state.
     public var snapshot: RuntimeSnapshot { state.withLock(\.snapshot) }
 
-    /// Changes the state; readers hear of it if it is different. Without effect after ``finish()``.
+    /// Changes the state; readers hear of it if it is different.
+    ///
+    /// Without effect after ``finish()``.
     public func update(_ change: (inout RuntimeSnapshot) -> Void) {
         // The readers are told under the lock: yielding to a buffer of one neither blocks nor runs a reader's code,
         // and two updates can't reach a reader in the wrong order.
@@ -91,7 +98,9 @@ public final class RuntimeStatePublisher: Sendable {
         return RuntimeEvents(stream)
     }
 
-    /// Ends every reader after the newest state. Idempotent.
+    /// Ends every reader after the newest state.
+    ///
+    /// Idempotent.
     public func finish() {
         let readers = state.withLock { state in
             state.isFinished = true

@@ -10,6 +10,7 @@ public struct Timestamp: Hashable, Sendable, Comparable {
         self.millisecondsSinceEpoch = millisecondsSinceEpoch
     }
 
+    /// The natural order.
     public static func < (left: Timestamp, right: Timestamp) -> Bool {
         left.millisecondsSinceEpoch < right.millisecondsSinceEpoch
     }

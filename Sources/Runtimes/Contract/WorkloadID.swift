@@ -29,8 +29,10 @@ public struct WorkloadID: Hashable, Sendable, Comparable, CustomStringConvertibl
         return bytes.allSatisfy { $0.isLowercaseLetter || $0.isDigit || $0 == UInt8(ascii: "-") }
     }
 
+    /// The text form.
     public var description: String { rawValue }
 
+    /// The natural order.
     public static func < (left: WorkloadID, right: WorkloadID) -> Bool { left.rawValue < right.rawValue }
 }
 

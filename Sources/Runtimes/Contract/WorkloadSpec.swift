@@ -7,11 +7,15 @@
 public struct WorkloadSpec: Hashable, Sendable {
     /// The workload's name.
     public var id: WorkloadID
-    /// Grows with every change of the desired state; 1 or more. A driver refuses to go back (`superseded`).
+    /// Grows with every change of the desired state; 1 or more.
+    ///
+    /// A driver refuses to go back (`superseded`).
     public var generation: Int64
     /// What is run.
     public var source: WorkloadSource
-    /// Variables of the environment, by name. Names match `[A-Za-z_][A-Za-z0-9_]*`.
+    /// Variables of the environment, by name.
+    ///
+    /// Names match `[A-Za-z_][A-Za-z0-9_]*`.
     public var environment: [String: String]
     /// Like ``environment``, but the values never appear in a description, a log, an error or a status.
     public var secretEnvironment: [String: Secret]
@@ -166,7 +170,9 @@ public struct ResourceLimits: Hashable, Sendable {
 
 /// A value that never shows itself: every description of it is a row of asterisks.
 public struct Secret: Hashable, Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// The value itself. Only the code that hands it to the workload may read it.
+    /// The value itself.
+    ///
+    /// Only the code that hands it to the workload may read it.
     public let exposed: String
 
     /// Wraps a value.
@@ -174,7 +180,10 @@ public struct Secret: Hashable, Sendable, CustomStringConvertible, CustomDebugSt
         exposed = value
     }
 
+    /// The text form.
     public var description: String { "***" }
+    /// The text form.
     public var debugDescription: String { "***" }
+    /// Shows nothing.
     public var customMirror: Mirror { Mirror(self, children: [:]) }
 }

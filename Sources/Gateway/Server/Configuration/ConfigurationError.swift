@@ -11,6 +11,7 @@ public struct ConfigurationError: Error, Sendable, CustomStringConvertible {
         /// What the value should be.
         public var rule: String
 
+        /// The text form.
         public var description: String {
             guard let value else { return "\(key): \(rule)" }
             return "\(key): '\(value)' is not accepted: \(rule)"
@@ -29,5 +30,6 @@ public struct ConfigurationError: Error, Sendable, CustomStringConvertible {
         self.init([Fault(key: key, value: value, rule: rule)])
     }
 
+    /// The text form.
     public var description: String { faults.map(\.description).joined(separator: "\n") }
 }

@@ -5,7 +5,9 @@
 /// The table ``all`` is the only place where keys are listed: reading, checking, `--help` and the documentation come
 /// from it.
 public struct Setting: Sendable {
-    /// The key in the file, its parts joined by dots: `listen.port`. The environment variable's name follows from it.
+    /// The key in the file, its parts joined by dots: `listen.port`.
+    ///
+    /// The environment variable's name follows from it.
     public let key: String
     /// The value where none is given, in words where it depends on the machine.
     public let standard: String

@@ -34,8 +34,10 @@ struct SettingReader {
         ])
     }
 
-    /// The value of `key` as `parse` understands it, or `standard` where none is given. A value that `parse` refuses is
-    /// a fault, and `standard` stands in for it so that reading can go on and find the other faults.
+    /// The value of `key` as `parse` understands it, or `standard` where none is given.
+    ///
+    /// A value that `parse` refuses is a fault, and `standard` stands in for it so that reading can go on and find the
+    /// other faults.
     mutating func value<Value>(_ key: String, default standard: Value, _ parse: (String) -> Value?) -> Value {
         guard let setting = Setting.all.first(where: { $0.key == key }) else {
             preconditionFailure("\(key) is missing in Setting.all")

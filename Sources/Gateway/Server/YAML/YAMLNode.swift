@@ -2,7 +2,9 @@
 
 /// A piece of a YAML document, with the line it begins on so that an error can point there.
 struct YAMLNode: Hashable, Sendable {
-    /// What a node can be. A scalar stays text: what it means is for the reader of the key to say.
+    /// What a node can be.
+    ///
+    /// A scalar stays text: what it means is for the reader of the key to say.
     enum Content: Hashable, Sendable {
         /// A single value. `isPlain` when it was written without quotes, so that a bare `null` can mean "nothing".
         case scalar(String, isPlain: Bool)
