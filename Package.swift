@@ -17,8 +17,10 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 /// A folder is a target; the dependency list of a target is its place in the architecture (docs/architecture.md).
@@ -42,11 +44,12 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         .executableTarget(
-            name: "mcp-gateway", dependencies: ["Server", "Bridge", arguments], swiftSettings: strict),
+            name: "mcp-gateway", dependencies: ["Server", "Bridge", arguments, system, logging], swiftSettings: strict),
 
         room("Wire", "Gateway/Wire"),
         room("HTTP", "Gateway/HTTP", ["Wire", nioCore, nioPosix, logging]),
@@ -70,7 +73,8 @@ let package = Package(
             "Server", "Gateway/Server",
             [
                 "HTTP", "MCPProtocol", "Model", "Identity", "Observability", "DataPlane", "ControlPlane", "Store",
-                "RuntimeContract", "ProcessRuntime", "CYAML", configuration, nioCore, nioPosix, logging, lifecycle,
+                "RuntimeContract", "ProcessRuntime", "CYAML", configuration, system, nioCore, nioPosix, logging,
+                lifecycle, signals,
             ]),
 
         room("Bridge", "Bridge", ["Wire", "HTTP", "MCPProtocol", "CSpawn", nioCore, nioPosix, logging, lifecycle]),
@@ -78,7 +82,8 @@ let package = Package(
         room("RuntimeContract", "Runtimes/Contract", [lifecycle]),
         room("RuntimeConformance", "Runtimes/Conformance", ["RuntimeContract", lifecycle]),
         room("MemoryRuntime", "Runtimes/Memory", ["RuntimeContract", lifecycle]),
-        room("ProcessRuntime", "Runtimes/Process", ["RuntimeContract", "CSpawn", nioCore, nioPosix, logging, lifecycle]),
+        room(
+            "ProcessRuntime", "Runtimes/Process", ["RuntimeContract", "CSpawn", nioCore, nioPosix, logging, lifecycle]),
 
         room("Store", "Store", ["Model", "RuntimeContract", "CSQLite"]),
 
@@ -101,6 +106,6 @@ let package = Package(
         tests("MemoryRuntimeTests", ["MemoryRuntime", "RuntimeConformance", "RuntimeContract"]),
         tests("ProcessRuntimeTests", ["ProcessRuntime", "RuntimeConformance", "RuntimeContract", "CSpawn", logging]),
         tests("BridgeTests", ["Bridge", "HTTP", "MCPProtocol", nioCore, nioPosix]),
-        tests("ServerTests", ["Server", "Model", logging]),
+        tests("ServerTests", ["Server", "Model", "RuntimeContract", logging]),
     ]
 )
