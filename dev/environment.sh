@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+#
+# Sourced by dev/run, dev/test and .ci/run: what they need from the machine. Only functions; does nothing by itself.
+
+# Says what is done now.
+say() { printf '\n==> %s\n' "$*"; }
+
+# Says what is wrong and what to do, and ends the script.
+fail() { printf '\nerror: %s\n' "$*" >&2; exit 1; }
+
+# require_packages PURPOSE PACKAGE...: installs the Debian packages that are missing.
+require_packages() {
+    local purpose=$1 package missing=() asRoot=()
+    shift
+    if ! command -v dpkg-query >/dev/null; then
+        say "This is not Debian or Ubuntu: please see to it that there is what these packages hold: $*"
+        return
+    fi
+    for package in "$@"; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+    done
+    if [ ${#missing[@]} -eq 0 ]; then return; fi
+    say "Installing system packages $purpose: ${missing[*]}"
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null || fail "installing packages needs root: run 'apt-get install ${missing[*]}' and try again"
+        asRoot=(sudo)
+    fi
+    "${asRoot[@]}" apt-get update -qq
+    "${asRoot[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# The compiler, and the C libraries that the gateway is linked with.
+require_build() {
+    command -v swift >/dev/null ||
+        fail "there is no 'swift' in PATH: install Swift 6.2 or newer from https://www.swift.org/install/linux and try again"
+    require_packages "for the build" ca-certificates git libsqlite3-dev libyaml-dev pkg-config
+}
+
+# require_python: a Python that can make virtual environments; sets $python.
+require_python() {
+    local candidate
+    for candidate in python3 /usr/bin/python3; do
+        if "$candidate" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
+            python=$candidate
+            return
+        fi
+    done
+    require_packages "for the sample servers, which are Python" python3-venv
+    python=/usr/bin/python3
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || fail "Python 3.10 or newer is needed"
+}
+
+# require_venv FOLDER REQUIREMENTS: makes a virtual environment that holds just these requirements, unless it is there.
+require_venv() {
+    local folder=$1 requirements=$2 want
+    require_python
+    want=$("$python" --version; echo "$folder"; cat "$requirements")
+    if [ "$(cat "$folder/made-from" 2>/dev/null)" = "$want" ]; then return; fi
+    say "Making the Python environment ${folder#"$PWD"/} from ${requirements#"$PWD"/}"
+    rm -rf "$folder"
+    "$python" -m venv "$folder"
+    "$folder/bin/python3" -m pip install --quiet --disable-pip-version-check --requirement "$requirements"
+    printf '%s\n' "$want" >"$folder/made-from"
+}
