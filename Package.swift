@@ -12,7 +12,7 @@ let strict: [SwiftSetting] = [
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
-let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioConcurrency = Target.Dependency.product(name: "NIOConcurrencyHelpers", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
@@ -52,7 +52,7 @@ let package = Package(
             name: "mcp-gateway", dependencies: ["Server", "Bridge", arguments, system, logging], swiftSettings: strict),
 
         room("Wire", "Gateway/Wire"),
-        room("HTTP", "Gateway/HTTP", ["Wire", nioCore, nioPosix, logging]),
+        room("HTTP", "Gateway/HTTP", ["Wire", nioCore, nioPosix, logging, lifecycle]),
         room("MCPProtocol", "Gateway/Protocol", [crypto]),
         room("Model", "Gateway/Model", ["RuntimeContract"]),
         room("Identity", "Gateway/Identity", ["Model"]),
@@ -94,7 +94,7 @@ let package = Package(
         .target(name: "CSpawn", path: "Sources/CSpawn"),
 
         tests("WireTests", ["Wire", nioCore]),
-        tests("HTTPTests", ["HTTP", "Wire", nioCore, nioPosix, nioEmbedded]),
+        tests("HTTPTests", ["HTTP", "Wire", nioCore, nioPosix, nioConcurrency, logging]),
         tests("MCPProtocolTests", ["MCPProtocol"]),
         tests("ModelTests", ["Model", "RuntimeContract"]),
         tests("DataPlaneTests", ["DataPlane", "HTTP", "MCPProtocol", "Model", "RuntimeContract", nioCore, nioPosix]),

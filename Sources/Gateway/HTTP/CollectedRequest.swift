@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+
+public import NIOCore
+internal import Wire
+
+/// Answers collected requests on the loop they came on. Confined to the loop.
+public protocol LoopResponder: AnyObject {
+    /// Takes over `exchange`, which must be answered in the end.
+    func respond(to request: HTTPRequest, on exchange: HTTPExchange)
+}
+
+/// Collects the body of a request and hands the whole to a ``LoopResponder``.
+public final class CollectedRequest: RequestSink {
+    public let wantsPayload = true
+
+    private let exchange: HTTPExchange
+    private let responder: any LoopResponder
+    private let maximumBodyBytes: Int
+    private var request: HTTPRequest
+    private var isRefused = false
+
+    /// Begins to collect `view`.
+    ///
+    /// - Parameters:
+    ///   - maximumBodyBytes: A larger body is answered with 413; one that is announced is refused before it is sent.
+    ///   - path: The path to show the responder, percent-decoded; `nil` takes the request's own.
+    public init(
+        _ view: RequestView, on connection: HTTPServerConnection, maximumBodyBytes: Int, responder: any LoopResponder
+    ) {
+        self.responder = responder
+        self.maximumBodyBytes = maximumBodyBytes
+        exchange = HTTPExchange(
+            connection: connection, isHead: view.head.method == .head, isHTTP11: view.head.isHTTP11)
+        request = HTTPRequest(view, peer: connection.peer)
+        if let length = view.head.framing.remainingLength, length > UInt64(maximumBodyBytes) { refuse() }
+    }
+
+    public func receive(_ bytes: ByteBuffer, isEnd: Bool) {
+        guard !isRefused else { return }
+        guard request.body.readableBytes + bytes.readableBytes <= maximumBodyBytes else { return refuse() }
+        if request.body.readableBytes == 0 {
+            request.body = bytes
+        } else {
+            request.body.writeImmutableBuffer(bytes)
+        }
+        if isEnd { responder.respond(to: request, on: exchange) }
+    }
+
+    public func writabilityChanged() {
+        exchange.onWritabilityChanged?()
+    }
+
+    public func clientGone() {
+        exchange.clientGone()
+    }
+
+    private func refuse() {
+        isRefused = true
+        exchange.respond(
+            status: 413, headers: ["Content-Type": "text/plain; charset=utf-8"],
+            body: ByteBuffer(string: "the body is larger than \(maximumBodyBytes) bytes\n"))
+    }
+}
+
+extension HTTPRequest {
+    /// The values of a request that stands in a connection's buffer; the body is still empty.
+    init(_ view: RequestView, peer: String) {
+        let target = view.text(view.head.target)
+        let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        var headers = HTTPHeaders()
+        for line in view.lines { headers.append(view.text(line.nameRange), view.text(line.value)) }
+        self.init(
+            method: view.text(view.head.methodRange), path: PercentCoding.decode(parts.first ?? ""),
+            query: parts.count > 1 ? PercentCoding.query(parts[1]) : [], target: target, headers: headers, peer: peer)
+    }
+}

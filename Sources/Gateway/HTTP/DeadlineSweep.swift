@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+
+public import NIOCore
+
+/// Something that is ended when it takes too long.
+public protocol Expiring: AnyObject {
+    /// When, on the clock of ``DeadlineSweep/now``; `.distantFuture` for never.
+    var deadline: NIODeadline { get }
+    /// The place in the sweep; only the sweep touches it. Begins with -1.
+    var sweepIndex: Int { get set }
+    /// Called on the loop, once each time the deadline is found to have passed.
+    func deadlinePassed()
+}
+
+/// Looks at all deadlines of an event loop at a steady pace: one timer a loop instead of one a connection, and moving a
+/// deadline is a store. Confined to its loop.
+public final class DeadlineSweep {
+    /// The loop.
+    public let eventLoop: any EventLoop
+    /// The time of the last sweep: behind the clock by at most the interval, and free to read.
+    public private(set) var now: NIODeadline
+
+    private let interval: TimeAmount
+    private var members: [any Expiring] = []
+    private var timer: RepeatedTask?
+
+    /// Begins to sweep `eventLoop`, on which this must be called.
+    public init(eventLoop: any EventLoop, interval: TimeAmount) {
+        eventLoop.preconditionInEventLoop()
+        self.eventLoop = eventLoop
+        self.interval = interval
+        now = .now()
+        let this = NIOLoopBound(WeakReference(self), eventLoop: eventLoop)
+        timer = eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
+            this.value.object?.sweep()
+        }
+    }
+
+    deinit {
+        timer?.cancel()
+    }
+
+    /// The moment `amount` from now, late enough that at least `amount` passes before it.
+    public func deadline(after amount: TimeAmount) -> NIODeadline {
+        now + amount + interval
+    }
+
+    /// Watches over `member`, which is kept alive, until it is removed.
+    public func insert(_ member: any Expiring) {
+        precondition(member.sweepIndex < 0, "a member is inserted once")
+        member.sweepIndex = members.count
+        members.append(member)
+    }
+
+    /// Stops to watch over `member`. Idempotent.
+    public func remove(_ member: any Expiring) {
+        let index = member.sweepIndex
+        guard index >= 0 else { return }
+        member.sweepIndex = -1
+        let last = members.removeLast()
+        if last !== member {
+            members[index] = last
+            last.sweepIndex = index
+        }
+    }
+
+    /// Calls `body` with every member; members may leave meanwhile.
+    func forEach(_ body: (any Expiring) -> Void) {
+        for member in members { body(member) }
+    }
+
+    private func sweep() {
+        now = .now()
+        // Backwards, because what passes its deadline may leave: the last member then takes its place.
+        var index = members.count - 1
+        while index >= 0 {
+            if index < members.count, members[index].deadline <= now { members[index].deadlinePassed() }
+            index -= 1
+        }
+    }
+}
+
+/// A reference that does not keep its object alive.
+struct WeakReference<Object: AnyObject> {
+    weak var object: Object?
+
+    init(_ object: Object) {
+        self.object = object
+    }
+}

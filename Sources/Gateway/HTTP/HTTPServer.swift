@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+
+public import Logging
+public import NIOCore
+internal import NIOPosix
+public import ServiceLifecycle
+
+/// Where a server listens.
+public enum ListenAddress: Hashable, Sendable, CustomStringConvertible {
+    /// A host name or IP address and a port; port 0 takes any free one.
+    case tcp(host: String, port: UInt16)
+    /// A Unix stream socket; a socket that nobody listens on any more is replaced.
+    case unix(path: String)
+
+    /// The text form.
+    public var description: String {
+        switch self {
+        case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        case .unix(let path): "unix:\(path)"
+        }
+    }
+}
+
+/// Why a server can't listen.
+public struct ListenError: Error, CustomStringConvertible {
+    /// Where it was to listen.
+    public var address: ListenAddress
+    /// What the system said.
+    public var cause: any Error
+
+    /// The text form.
+    public var description: String { "can't listen on \(address): \(cause)" }
+}
+
+/// An HTTP/1.1 server on event loops: what becomes of a request is for a ``RequestRouter`` of its loop to decide.
+public final class HTTPServer: Service {
+    private let group: any EventLoopGroup
+    private let addresses: [ListenAddress]
+    private let configuration: HTTPServerConfiguration
+    private let logger: Logger
+    private let count: ConnectionCount
+    private let makeRouter: @Sendable (HTTPServerLoop) -> any RequestRouter
+    private let onListening: @Sendable ([SocketAddress]) async -> Void
+
+    /// Prepares a server; nothing is opened before ``run()``.
+    ///
+    /// - Parameters:
+    ///   - group: The loops that carry the connections.
+    ///   - makeRouter: Called once on each loop.
+    ///   - onListening: Called once with the bound addresses, in the order of `addresses`, before traffic is waited for.
+    public init(
+        group: any EventLoopGroup,
+        addresses: [ListenAddress],
+        configuration: HTTPServerConfiguration = HTTPServerConfiguration(),
+        logger: Logger,
+        makeRouter: @escaping @Sendable (HTTPServerLoop) -> any RequestRouter,
+        onListening: @escaping @Sendable ([SocketAddress]) async -> Void = { _ in }
+    ) {
+        self.group = group
+        self.addresses = addresses
+        self.configuration = configuration
+        self.logger = logger
+        self.makeRouter = makeRouter
+        self.onListening = onListening
+        count = ConnectionCount(maximum: configuration.maximumConnections)
+    }
+
+    /// Listens until graceful shutdown or cancellation. Then: no new connections, idle ones are closed, requests under
+    /// way may go on for the drain time, the rest is broken off. On cancellation all is broken off at once.
+    ///
+    /// - Throws: ``ListenError``.
+    public func run() async throws {
+        let loops = try await makeLoops()
+        var listeners: [any Channel] = []
+        do {
+            for address in addresses { listeners.append(try await listen(address, loops)) }
+        } catch {
+            for listener in listeners { try? await listener.close() }
+            throw error
+        }
+        await onListening(listeners.compactMap(\.localAddress))
+        await waitForShutdown()
+        for listener in listeners { try? await listener.close() }
+        if !Task.isCancelled { await drain(loops) }
+        for loop in loops.values { loop.eventLoop.execute { loop.value.closeAll() } }
+    }
+
+    private func waitForShutdown() async {
+        // A stream that nobody feeds: it ends when the task is cancelled or asked to shut down.
+        await cancelWhenGracefulShutdown {
+            let (stream, continuation) = AsyncStream.makeStream(of: Never.self)
+            for await _ in stream {}
+            continuation.finish()
+        }
+    }
+
+    private typealias Loops = [ObjectIdentifier: NIOLoopBound<HTTPServerLoop>]
+
+    private func makeLoops() async throws -> Loops {
+        var loops: Loops = [:]
+        for eventLoop in group.makeIterator() {
+            let configuration = configuration
+            let makeRouter = makeRouter
+            let count = count
+            loops[ObjectIdentifier(eventLoop)] = try await eventLoop.submit {
+                let loop = HTTPServerLoop(
+                    eventLoop: eventLoop, configuration: configuration, onConnectionClosed: { count.closed() })
+                loop.setRouter(makeRouter(loop))
+                return NIOLoopBound(loop, eventLoop: eventLoop)
+            }.get()
+        }
+        return loops
+    }
+
+    private func listen(_ address: ListenAddress, _ loops: Loops) async throws -> any Channel {
+        let count = count
+        let waterMark = configuration.writeBufferWaterMark
+        let isTCP: Bool = if case .tcp = address { true } else { false }
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 4096)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(AcceptLimiter(count: count))
+                }
+            }
+            .childChannelOption(.writeBufferWaterMark, value: waterMark)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    guard let loop = loops[ObjectIdentifier(channel.eventLoop)] else {
+                        throw ChannelError.ioOnClosedChannel
+                    }
+                    // A pipelining client's next request is what a second read would find; one at a time is fair.
+                    try channel.syncOptions?.setOption(.maxMessagesPerRead, value: 1)
+                    if isTCP { try channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1) }
+                    try channel.pipeline.syncOperations.addHandler(HTTPServerConnection(context: loop.value))
+                }
+            }
+        do {
+            switch address {
+            case .tcp(let host, let port): return try await bootstrap.bind(host: host, port: Int(port)).get()
+            case .unix(let path):
+                return try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
+            }
+        } catch {
+            throw ListenError(address: address, cause: error)
+        }
+    }
+
+    private func drain(_ loops: Loops) async {
+        let limit = configuration.drainTimeout
+        await withTaskGroup(of: Void.self) { tasks in
+            for loop in loops.values {
+                tasks.addTask {
+                    let drained = loop.eventLoop.makePromise(of: Void.self)
+                    loop.eventLoop.execute {
+                        let timeout = loop.eventLoop.scheduleTask(in: limit) { drained.succeed() }
+                        loop.value.drain().whenComplete { _ in
+                            timeout.cancel()
+                            drained.succeed()
+                        }
+                    }
+                    try? await drained.futureResult.get()
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+
+public import NIOCore
+public import Wire
+
+/// How a listener treats its connections.
+public struct HTTPServerConfiguration: Sendable {
+    /// How large a request's head may be.
+    public var headLimits = HeadLimits()
+    /// How many connections are held at once; more wait in the kernel's queue.
+    public var maximumConnections = 20_000
+    /// How long a client may take to send a head, from its first byte on.
+    public var headTimeout = TimeAmount.seconds(30)
+    /// How long a connection is kept open between requests.
+    public var idleTimeout = TimeAmount.seconds(75)
+    /// How long a client may pause within a body.
+    public var bodyTimeout = TimeAmount.seconds(30)
+    /// How long a client may take nothing of what is written to it before it counts as gone.
+    public var writeTimeout = TimeAmount.seconds(120)
+    /// How long what a client still sends is read and thrown away after an early answer, so that the answer arrives.
+    public var lingerTimeout = TimeAmount.seconds(2)
+    /// How long requests under way may go on after the server was asked to stop.
+    public var drainTimeout = TimeAmount.seconds(10)
+    /// How often deadlines are looked at; they are met to within this.
+    public var sweepInterval = TimeAmount.milliseconds(500)
+    /// How many bytes may wait to be written to a client before the sender is told to pause.
+    public var writeBufferWaterMark = ChannelOptions.Types.WriteBufferWaterMark(low: 16 << 10, high: 64 << 10)
+
+    /// The defaults.
+    public init() {}
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+
+internal import NIOCore
+
+/// Lets a ``Responder`` answer on a task of its own, and carries its answer back to the loop. Confined to the loop.
+public final class TaskResponder: LoopResponder {
+    private let responder: any Responder
+
+    /// Answers through `responder`.
+    public init(_ responder: any Responder) {
+        self.responder = responder
+    }
+
+    public func respond(to request: HTTPRequest, on exchange: HTTPExchange) {
+        let carrier = NIOLoopBound(exchange, eventLoop: exchange.eventLoop)
+        let responder = responder
+        let writable = WritableSignal()
+        // Cancelled by the exchange when the client goes away; otherwise it ends with the answer.
+        let task = Task { @Sendable in
+            let response = await responder.respond(to: request)
+            await TaskResponder.send(response, to: carrier, writable: writable)
+        }
+        exchange.onClientGone = {
+            task.cancel()
+            writable.signal()
+        }
+        exchange.onWritabilityChanged = { writable.signal() }
+    }
+
+    private static func send(
+        _ response: HTTPResponse, to carrier: NIOLoopBound<HTTPExchange>, writable: WritableSignal
+    ) async {
+        let loop = carrier.eventLoop
+        switch response.body {
+        case .bytes(let body):
+            loop.execute {
+                carrier.value.respond(status: response.status, headers: response.headers, body: body)
+            }
+        case .stream(let stream):
+            loop.execute { carrier.value.begin(status: response.status, headers: response.headers) }
+            while !Task.isCancelled, let piece = await stream.next() {
+                // The next piece is asked for only when this one leaves: that is the back pressure.
+                let isWritable = try? await loop.submit {
+                    carrier.value.write(piece)
+                    return carrier.value.isWritable || !carrier.value.isOpen
+                }.get()
+                if isWritable == false { await writable.wait() }
+            }
+            loop.execute { carrier.value.end() }
+        }
+    }
+}
