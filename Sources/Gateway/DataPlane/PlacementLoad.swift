@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+
+import Model
+import RuntimeContract
+import Synchronization
+
+/// How busy one incarnation of an instance is, as far as this gateway knows.
+///
+/// Shared by all loops; every operation is one relaxed atomic. The numbers only steer placement, so that a reading is a
+/// little old harms nobody.
+final class PlacementLoad: Sendable {
+    private let sessionCount = Atomic<Int>(0)
+    private let expectedCount = Atomic<Int>(0)
+    private let requestCount = Atomic<Int>(0)
+
+    /// A load of nothing.
+    init() {}
+
+    /// Live sessions, and those that are about to begin.
+    var sessions: Int { sessionCount.load(ordering: .relaxed) + expectedCount.load(ordering: .relaxed) }
+
+    /// Requests and streams that are not over.
+    var requests: Int { requestCount.load(ordering: .relaxed) }
+
+    /// Counts a request or a stream that is sent to the instance; ``endRequest()`` follows exactly once.
+    func beginRequest() { requestCount.add(1, ordering: .relaxed) }
+
+    /// Ends what ``beginRequest()`` began.
+    func endRequest() { requestCount.subtract(1, ordering: .relaxed) }
+
+    /// Counts an `initialize` on its way, so that many at a time spread; ``settleSession()`` follows exactly once, when
+    /// it is answered or lost.
+    func expectSession() { expectedCount.add(1, ordering: .relaxed) }
+
+    /// Ends what ``expectSession()`` began.
+    ///
+    /// A session that did begin is counted by ``SessionRegistry``.
+    func settleSession() { expectedCount.subtract(1, ordering: .relaxed) }
+
+    /// Counts a session that ``SessionRegistry`` took in.
+    func beginSession() { sessionCount.add(1, ordering: .relaxed) }
+
+    /// Ends what ``beginSession()`` began.
+    func endSession() { sessionCount.subtract(1, ordering: .relaxed) }
+}
+
+/// The loads of all instances, kept over changes of the endpoints.
+///
+/// Used when a snapshot is made, never per request.
+final class PlacementLoads: Sendable {
+    private struct Key: Hashable {
+        let instance: InstanceID
+        let incarnation: Incarnation
+    }
+
+    private let loads = Mutex<[Key: PlacementLoad]>([:])
+
+    /// No loads.
+    init() {}
+
+    /// What may be placed on the instances of `workload` in `table`, in the order of their ordinals.
+    ///
+    /// A new incarnation starts with no load; one that is still there keeps its own.
+    func candidates(of workload: WorkloadID, in table: EndpointTable) -> [PlacementCandidate] {
+        let endpoints = table.instances[workload] ?? []
+        return loads.withLock { loads in
+            endpoints.map { endpoint in
+                let key = Key(instance: endpoint.id, incarnation: endpoint.incarnation)
+                if let load = loads[key] { return PlacementCandidate(endpoint: endpoint, load: load) }
+                let load = PlacementLoad()
+                loads[key] = load
+                return PlacementCandidate(endpoint: endpoint, load: load)
+            }
+        }
+    }
+
+    /// Forgets the loads of incarnations that are not in `table` any more.
+    func forget(allBut table: EndpointTable) {
+        var living: Set<Key> = []
+        for endpoint in table.instances.values.joined() {
+            living.insert(Key(instance: endpoint.id, incarnation: endpoint.incarnation))
+        }
+        loads.withLock { loads in loads = loads.filter { living.contains($0.key) } }
+    }
+
+    /// How many loads are kept.
+    var count: Int { loads.withLock(\.count) }
+}
