@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Starting and stopping the gateway itself."""
 
+import re
 import signal
 import sqlite3
 import subprocess
@@ -179,6 +180,13 @@ def test_help_names_every_setting(tmp_path: Path) -> None:
     assert result.returncode == 0
     for key in ["listen.port", "MCP_GATEWAY_LISTEN_PORT", "dataDirectory", "catalogue", "session.keyFile", "timeouts.drain"]:
         assert key in result.stdout
+
+
+def test_the_documentation_has_just_the_settings_that_there_are() -> None:
+    table = (ROOT / "docs" / "configuration.md").read_text().partition("## Settings")[2].partition("\n## ")[0]
+    documented = set(re.findall(r"^\| `([^`]+)`<br>`(MCP_GATEWAY_[A-Z_]+)`", table, re.MULTILINE))
+    real = set(re.findall(r"^ +(\S+)  \((MCP_GATEWAY_[A-Z_]+), default", run("serve", "--help").stdout, re.MULTILINE))
+    assert documented == real
 
 
 def test_keys_and_data_are_for_the_owner_alone(own_gateway: Gateway) -> None:
