@@ -4,11 +4,15 @@
 import PackageDescription
 
 /// Every target is built the same strict way: Swift 6 mode, `any` spelled out, imports as narrow as they can be.
-let strict: [SwiftSetting] = [
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-    .enableUpcomingFeature("InternalImportsByDefault"),
-]
+///
+/// In CI (`CI=true`) a warning in our own targets is an error. Elsewhere it is not, so that a newer compiler with new
+/// warnings still builds the project.
+let strict: [SwiftSetting] =
+    [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+    ] + (Context.environment["CI"] == "true" ? [.treatAllWarnings(as: .error)] : [])
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
@@ -91,7 +95,9 @@ let package = Package(
             name: "CSQLite", path: "Sources/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(
             name: "CYAML", path: "Sources/CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
-        .target(name: "CSpawn", path: "Sources/CSpawn"),
+        .target(
+            name: "CSpawn", path: "Sources/CSpawn",
+            cSettings: Context.environment["CI"] == "true" ? [.treatAllWarnings(as: .error)] : []),
 
         tests("WireTests", ["Wire", nioCore]),
         tests("HTTPTests", ["HTTP", "Wire", nioCore, nioPosix, nioConcurrency, logging]),
