@@ -3,31 +3,30 @@
 extension EnvelopeScanner {
     /// Reads a byte between the scalars that is no white space.
     mutating func readStructure(_ byte: UInt8, at position: Int) throws(EnvelopeError) {
-        switch (state, byte) {
-        case (.afterValue, UInt8(ascii: ",")):
-            state = isInObject ? .key : .value
-        case (.colon, UInt8(ascii: ":")):
-            state = .value
-        case (.keyOrEnd, UInt8(ascii: "\"")), (.key, UInt8(ascii: "\"")):
-            beginKey(at: position)
-        case (.keyOrEnd, UInt8(ascii: "}")):
-            try close(at: position)
-        case (.afterValue, UInt8(ascii: "}")) where isInObject:
-            try close(at: position)
-        case (.elementOrEnd, UInt8(ascii: "]")):
-            try close(at: position)
-        case (.afterValue, UInt8(ascii: "]")) where !isInObject:
-            try close(at: position)
-        case (.value, _), (.elementOrEnd, _):
-            try beginValue(byte, at: position)
+        switch state {
+        case .value:
+            return try beginValue(byte, at: position)
+        case .elementOrEnd:
+            return byte == UInt8(ascii: "]") ? try close(at: position) : try beginValue(byte, at: position)
+        case .keyOrEnd:
+            if byte == UInt8(ascii: "\"") { return beginKey() }
+            if byte == UInt8(ascii: "}") { return try close(at: position) }
+        case .key:
+            if byte == UInt8(ascii: "\"") { return beginKey() }
+        case .colon:
+            if byte == UInt8(ascii: ":") { return state = .value }
+        case .afterValue:
+            let isInObject = objects >> UInt128(depth - 1) & 1 == 1
+            if byte == UInt8(ascii: ",") { return state = isInObject ? .key : .value }
+            if byte == (isInObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) { return try close(at: position) }
         default:
-            throw .malformed(offset: position)
+            // Behind the end of the body; the states inside of scalars are read elsewhere.
+            break
         }
+        throw .malformed(offset: position)
     }
 
-    private var isInObject: Bool { depth > 0 && objects >> UInt128(depth - 1) & 1 == 1 }
-
-    private mutating func beginKey(at position: Int) {
+    private mutating func beginKey() {
         isKey = true
         state = .string
         if depth == scopeDepth, scope != .outside {
