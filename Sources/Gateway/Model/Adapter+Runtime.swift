@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+
+public import RuntimeContract
+
+/// What is known of an image and holds where an adapter does not say otherwise.
+public struct ImageDefaults: Hashable, Sendable {
+    /// How its server speaks.
+    public var transport: Transport?
+    /// The path of its MCP endpoint.
+    public var path: String?
+
+    /// Describes an image.
+    public init(transport: Transport? = nil, path: String? = nil) {
+        self.transport = transport
+        self.path = path
+    }
+}
+
+extension Adapter {
+    /// The image's name and version, or `nil` when the adapter is not made from an image.
+    public var image: (name: String, version: String)? {
+        guard case .image(let name, let version) = spec.source else { return nil }
+        return (name, version)
+    }
+
+    /// What a driver is to run, or `nil` for an adapter that stands for servers run by somebody else.
+    public func workload(_ defaults: ImageDefaults = ImageDefaults()) -> WorkloadSpec? {
+        let source: WorkloadSource
+        switch spec.source {
+        case .image(let name, let version): source = .image(name: name, version: version)
+        case .command(let command): source = .command(command)
+        case .remote: return nil
+        }
+        let route = route(defaults)
+        return WorkloadSpec(
+            id: name.workload,
+            generation: generation,
+            source: source,
+            environment: spec.environmentVariables,
+            secretEnvironment: spec.secretEnvironmentVariables,
+            replicas: spec.replicaCount,
+            transport: route.transport,
+            port: spec.port,
+            path: route.transport == .sse ? route.ssePath : route.path,
+            limits: spec.resources,
+            gracePeriod: gracePeriod,
+            usesWorkloadIdentity: spec.useWorkloadIdentity,
+            labels: spec.labels)
+    }
+
+    /// How long an instance may go on after it was asked to stop.
+    public var gracePeriod: Duration { .seconds(spec.session.drainTimeoutSeconds) }
+
+    /// What routing needs to know.
+    public func route(_ defaults: ImageDefaults = ImageDefaults()) -> AdapterRoute {
+        let transport = spec.transport ?? defaults.transport ?? .streamableHTTP
+        return AdapterRoute(
+            name: name,
+            transport: transport,
+            path: spec.path ?? defaults.path ?? "/mcp",
+            ssePath: spec.ssePath ?? "/sse",
+            access: access,
+            sessionIdleTimeout: .seconds(spec.session.idleTimeoutSeconds))
+    }
+}

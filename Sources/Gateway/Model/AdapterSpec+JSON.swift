@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+
+internal import RuntimeContract
+
+extension AdapterSpec {
+    /// The fields as they are stored and answered, without the values of secrets.
+    ///
+    /// ``AdapterDraft`` reads them back.
+    public var json: JSONObject {
+        var object = JSONObject()
+        switch source {
+        case .image(let name, let version):
+            object.set("imageName", .string(name))
+            object.set("imageVersion", .string(version))
+        case .command(let command):
+            object.set("command", .string(command.executable))
+            object.set("arguments", .strings(command.arguments))
+            if let directory = command.workingDirectory { object.set("workingDirectory", .string(directory)) }
+        case .remote(let urls):
+            object.set("url", urls.count == 1 ? .string(urls[0].rawValue) : .strings(urls.map(\.rawValue)))
+        }
+        object.set("environmentVariables", .strings(environmentVariables))
+        if !secretEnvironmentVariables.isEmpty {
+            let names = secretEnvironmentVariables.keys.sorted()
+            let members = names.map { JSONObject.Member(name: $0, value: .null) }
+            object.set("secretEnvironmentVariables", .object(JSONObject(members)))
+        }
+        object.set("replicaCount", .integer(Int64(replicaCount)))
+        object.set("description", .string(description))
+        object.set("useWorkloadIdentity", .bool(useWorkloadIdentity))
+        object.set("requiredRoles", .strings(requiredRoles))
+        if let transport { object.set("transport", .string(transport.rawValue)) }
+        if let port { object.set("port", .integer(Int64(port))) }
+        if let path { object.set("path", .string(path)) }
+        if let ssePath { object.set("ssePath", .string(ssePath)) }
+        if let limits = resourcesJSON { object.set("resources", .object(limits)) }
+        object.set(
+            "session",
+            .object([
+                "idleTimeoutSeconds": .integer(Int64(session.idleTimeoutSeconds)),
+                "drainTimeoutSeconds": .integer(Int64(session.drainTimeoutSeconds)),
+            ]))
+        if !labels.isEmpty { object.set("labels", .strings(labels)) }
+        return object
+    }
+
+    private var resourcesJSON: JSONObject? {
+        var object = JSONObject()
+        if let bytes = resources.memoryBytes { object.set("memoryBytes", .integer(bytes)) }
+        if let millicores = resources.cpuMillicores { object.set("cpuMillicores", .integer(Int64(millicores))) }
+        if let tasks = resources.tasks { object.set("tasks", .integer(Int64(tasks))) }
+        if let files = resources.openFiles { object.set("openFiles", .integer(Int64(files))) }
+        return object.members.isEmpty ? nil : object
+    }
+}

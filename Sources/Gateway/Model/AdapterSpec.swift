@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+
+public import RuntimeContract
+
+/// What a client wants of an adapter: every field that can be written, checked.
+public struct AdapterSpec: Hashable, Sendable {
+    /// What runs.
+    public var source: Source
+    /// Variables of the server's environment.
+    public var environmentVariables: [String: String]
+    /// Variables whose values can be written and never read.
+    public var secretEnvironmentVariables: [String: Secret]
+    /// How many instances; 0 stops the server.
+    public var replicaCount: Int
+    /// A text for people.
+    public var description: String
+    /// Whether instances run under the platform's workload identity.
+    public var useWorkloadIdentity: Bool
+    /// Roles of which one is needed to use the adapter; none means that every principal may.
+    public var requiredRoles: [String]
+    /// How the server speaks; `nil` takes what is known of the image, or streamable HTTP.
+    public var transport: Transport?
+    /// The port on which the server listens; `nil` leaves it to the gateway.
+    public var port: UInt16?
+    /// The path of the MCP endpoint; `nil` takes what is known of the image, or `/mcp`.
+    public var path: String?
+    /// The path of the HTTP+SSE stream; `nil` means `/sse`.
+    public var ssePath: String?
+    /// What one instance may use at most.
+    public var resources: ResourceLimits
+    /// How sessions are kept.
+    public var session: SessionRules
+    /// Free key-value pairs.
+    public var labels: [String: String]
+
+    /// What runs: exactly one of these.
+    public enum Source: Hashable, Sendable {
+        /// `imageName` and `imageVersion`.
+        case image(name: String, version: String)
+        /// `command`, `arguments` and `workingDirectory`.
+        case command(Command)
+        /// `url`: servers that somebody else runs; one or more.
+        case remote([RemoteURL])
+    }
+
+    /// How sessions are kept.
+    public struct SessionRules: Hashable, Sendable {
+        /// How long a session may be idle before it is no longer counted for placement, in seconds.
+        public var idleTimeoutSeconds: Int
+        /// How long sessions may go on after their instance was asked to stop, in seconds.
+        public var drainTimeoutSeconds: Int
+
+        /// The rules with their defaults: half an hour, five seconds.
+        public init(idleTimeoutSeconds: Int = 30 * 60, drainTimeoutSeconds: Int = 5) {
+            self.idleTimeoutSeconds = idleTimeoutSeconds
+            self.drainTimeoutSeconds = drainTimeoutSeconds
+        }
+    }
+
+    /// Describes an adapter; what is not given has the default of the API.
+    public init(
+        source: Source,
+        environmentVariables: [String: String] = [:],
+        secretEnvironmentVariables: [String: Secret] = [:],
+        replicaCount: Int = 1,
+        description: String = "",
+        useWorkloadIdentity: Bool = false,
+        requiredRoles: [String] = [],
+        transport: Transport? = nil,
+        port: UInt16? = nil,
+        path: String? = nil,
+        ssePath: String? = nil,
+        resources: ResourceLimits = ResourceLimits(),
+        session: SessionRules = SessionRules(),
+        labels: [String: String] = [:]
+    ) {
+        self.source = source
+        self.environmentVariables = environmentVariables
+        self.secretEnvironmentVariables = secretEnvironmentVariables
+        self.replicaCount = replicaCount
+        self.description = description
+        self.useWorkloadIdentity = useWorkloadIdentity
+        self.requiredRoles = requiredRoles
+        self.transport = transport
+        self.port = port
+        self.path = path
+        self.ssePath = ssePath
+        self.resources = resources
+        self.session = session
+        self.labels = labels
+    }
+
+    /// Whether both say the same, byte by byte.
+    ///
+    /// `==` is not enough here: it takes texts for equal that differ in their bytes (Unicode canonical equivalence),
+    /// and a server sees bytes.
+    public func isIdentical(to other: AdapterSpec) -> Bool {
+        let secrets = secretEnvironmentVariables.mapValues(\.exposed)
+        let otherSecrets = other.secretEnvironmentVariables.mapValues(\.exposed)
+        return JSONValue.object(json).bytes == JSONValue.object(other.json).bytes
+            && JSONValue.strings(secrets).bytes == JSONValue.strings(otherSecrets).bytes
+    }
+}
