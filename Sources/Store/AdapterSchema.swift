@@ -93,7 +93,8 @@ enum AdapterSchema {
         try connection.transaction { () throws(StoreError) in
             try connection.run("PRAGMA application_id = \(applicationID)")
             try connection.run(
-                "CREATE TABLE IF NOT EXISTS migrations (position INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT")
+                "CREATE TABLE IF NOT EXISTS migrations (position INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT"
+            )
             for (index, migration) in migrations.enumerated().dropFirst(version) {
                 for statement in migration.statements { try connection.run(statement) }
                 try connection.run(

@@ -10,8 +10,9 @@ internal import RuntimeContract
 /// or nothing of it. Calls aren't cancelled half-way; each takes as long as the disk does, and waits at most 5 seconds
 /// for another program that holds the file.
 public actor AdapterStore {
-    /// Told of each change in the order of the commits, on the store's thread: what is stored now, or `nil` when
-    /// nothing is left. Must not block.
+    /// Told of each change: what is stored now, or `nil` when nothing is left.
+    ///
+    /// Called in the order of the commits, on the store's thread; must not block.
     public typealias Observer = @Sendable (AdapterName, StoredAdapter?) -> Void
 
     private let thread: StoreThread

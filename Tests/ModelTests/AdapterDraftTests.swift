@@ -117,7 +117,10 @@ struct AdapterDraftTests {
             (#"{"name":"a","imageVersion":"1"}"#, ["imageName: required"]),
             (#"{"name":"a","imageName":"i","imageVersion":"1","command":"c"}"#, ["command: conflict"]),
             (#"{"name":"a","command":"c","url":"http://h"}"#, ["url: conflict"]),
-            (#"{"name":"a","imageName":"i","imageVersion":"1","workingDirectory":"/"}"#, ["workingDirectory: conflict"]),
+            (
+                #"{"name":"a","imageName":"i","imageVersion":"1","workingDirectory":"/"}"#,
+                ["workingDirectory: conflict"]
+            ),
             (#"{"name":"a","url":"http://h/mcp"}"#, ["url: unsupported"]),
             (#"{"name":"a","url":["http://h/mcp","https://h"]}"#, ["url: unsupported"]),
             (#"{"name":"a","url":["http://h/mcp","ftp://h"]}"#, ["url[1]: format"]),
@@ -126,8 +129,10 @@ struct AdapterDraftTests {
             (#"{"name":"a","command":"./x"}"#, ["command: format"]),
             (#"{"name":"a","command":"x\u0000"}"#, ["command: format"]),
             (#"{"name":"a","command":"x","transport":"stdio","port":1}"#, ["port: conflict"]),
-            (#"{"name":"a","command":"x","environmentVariables":{"A":""},"secretEnvironmentVariables":{"A":""}}"#,
-                ["secretEnvironmentVariables.A: conflict"]),
+            (
+                #"{"name":"a","command":"x","environmentVariables":{"A":""},"secretEnvironmentVariables":{"A":""}}"#,
+                ["secretEnvironmentVariables.A: conflict"]
+            ),
             ("[]", [": type"]), ("null", [": type"]), ("\"x\"", [": type"]),
         ])
     func sources(text: String, expected: [String]) throws {
@@ -136,7 +141,10 @@ struct AdapterDraftTests {
 
     @Test(
         "names are labels of at most 50 characters and not reserved",
-        arguments: ["", "A", "1a", "a-", "-a", "a_b", "a.b", "é", "a\u{0}", "adapters", "healthz", String(repeating: "a", count: 51)])
+        arguments: [
+            "", "A", "1a", "a-", "-a", "a_b", "a.b", "é", "a\u{0}", "adapters", "healthz",
+            String(repeating: "a", count: 51),
+        ])
     func names(name: String) throws {
         let json = JSONValue.object(["name": .string(name), "imageName": "i", "imageVersion": "1"])
         #expect(throws: ValidationError.self) {
@@ -160,7 +168,8 @@ struct AdapterDraftTests {
             #"{"imageName":"i","imageVersion":"1","secretEnvironmentVariables":{"A":null,"B":"new"}}"#,
             name: .matching(name))
         let stored = AdapterSpec(
-            source: .image(name: "i", version: "1"), secretEnvironmentVariables: ["A": Secret("old"), "B": Secret("old")])
+            source: .image(name: "i", version: "1"),
+            secretEnvironmentVariables: ["A": Secret("old"), "B": Secret("old")])
         #expect(
             try kept.spec(keepingSecretsOf: stored).secretEnvironmentVariables == [
                 "A": Secret("old"), "B": Secret("new"),

@@ -21,7 +21,8 @@ struct RemoteURLTests {
     @Test(
         "what is not an absolute http URL is refused",
         arguments: [
-            "", "h", "/mcp", "ftp://h", "http://", "http:///x", "http://u:p@h", "http://h#f", "http://h:0", "http://h:65536",
+            "", "h", "/mcp", "ftp://h", "http://", "http:///x", "http://u:p@h", "http://h#f", "http://h:0",
+            "http://h:65536",
             "http://h:x", "http://[::1", "http://[::1]x", "http://[h]", "http://a b", "http://é", "http://h/\u{0}",
             "http://h/<x>", "http://h/" + String(repeating: "a", count: 2048),
         ])

@@ -39,7 +39,10 @@ public struct Adapter: Hashable, Sendable {
     }
 
     /// The strong entity tag (RFC 9110 §8.8.3), quotes included: changes exactly when the representation does.
-    public var etag: String { "\"\(String(uid, radix: 36))-\(generation)\"" }
+    public var etag: String { "\"\(id)-\(generation)\"" }
+
+    /// ``uid`` as the API shows it.
+    public var id: String { String(uid, radix: 36) }
 
     /// Who may use and change it.
     public var access: AccessPolicy {
@@ -59,7 +62,7 @@ public struct Adapter: Hashable, Sendable {
 
     /// The representation in the API.
     public var json: JSONObject {
-        var object: JSONObject = ["id": .string(name.rawValue), "name": .string(name.rawValue)]
+        var object: JSONObject = ["id": .string(id), "name": .string(name.rawValue)]
         for member in spec.json.members { object.set(member.name, member.value) }
         object.set("generation", .integer(generation))
         object.set("createdBy", .string(createdBy))

@@ -261,7 +261,8 @@ extension AdapterDraft {
             if !AdapterRules.isLabelKey(member.name) {
                 reader.fault(
                     field, .format,
-                    "must be called by at most 63 letters, digits and . _ -, with a DNS name and / before it if need be")
+                    "must be called by at most 63 letters, digits and . _ -, with a DNS name and / before it if need be"
+                )
             }
             return reader.string(member.value, named: field, AdapterRules.labelValue)
         }

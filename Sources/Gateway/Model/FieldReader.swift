@@ -25,7 +25,7 @@ struct FieldReader {
         faults.append(contentsOf: other.prefix(ValidationError.maximumFaults - faults.count))
     }
 
-    /// Whether the member is there and not `null`. Makes it a known one.
+    /// Whether the member is there and not `null`; makes it a known one.
     mutating func has(_ name: String) -> Bool {
         value(name) != nil
     }

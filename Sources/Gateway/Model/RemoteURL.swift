@@ -58,10 +58,14 @@ public struct RemoteURL: Hashable, Sendable, CustomStringConvertible {
         let host: Substring
         var port: Substring?
         if authority.hasPrefix("[") {
-            guard let end = authority.firstIndex(of: "]") else { throw FieldRule(.format, "must close the [ of its host") }
+            guard let end = authority.firstIndex(of: "]") else {
+                throw FieldRule(.format, "must close the [ of its host")
+            }
             host = authority[authority.index(after: authority.startIndex)..<end]
             let tail = authority[authority.index(after: end)...]
-            if tail.hasPrefix(":") { port = tail.dropFirst() } else if !tail.isEmpty {
+            if tail.hasPrefix(":") {
+                port = tail.dropFirst()
+            } else if !tail.isEmpty {
                 throw FieldRule(.format, "must have nothing but a port after ]")
             }
             guard host.contains(":"), host.utf8.allSatisfy({ $0.isHexDigitOrColonOrDot }) else {

@@ -33,12 +33,16 @@ final class SQLiteConnection {
         sqlite3_close_v2(handle)
     }
 
-    /// Runs one statement to its end, without any row wanted. The statement is kept for the next time.
+    /// Runs one statement to its end, without any row wanted.
+    ///
+    /// The statement is kept for the next time.
     func run(_ sql: String, _ values: SQLiteValue...) throws(StoreError) {
         try rows(sql, values) { (_) throws(StoreError) in }
     }
 
-    /// Runs one statement and makes something of each row. The statement is kept for the next time.
+    /// Runs one statement and makes something of each row.
+    ///
+    /// The statement is kept for the next time.
     func query<Row>(
         _ sql: String,
         _ values: SQLiteValue...,

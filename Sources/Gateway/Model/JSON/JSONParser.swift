@@ -7,6 +7,12 @@ public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What is wrong there.
     public var message: String
 
+    /// Describes an error.
+    public init(offset: Int, message: String) {
+        self.offset = offset
+        self.message = message
+    }
+
     /// The text form.
     public var description: String { "\(message) at byte \(offset)" }
 }

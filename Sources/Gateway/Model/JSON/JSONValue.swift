@@ -79,7 +79,7 @@ public struct JSONObject: Hashable, Sendable, ExpressibleByDictionaryLiteral {
         members = elements.map(Member.init)
     }
 
-    /// The value called `name`, or `nil`. O(number of members).
+    /// The value called `name`, or `nil`; O(number of members).
     public subscript(_ name: String) -> JSONValue? {
         members.first { $0.name == name }?.value
     }
