@@ -22,10 +22,10 @@ def mirror(api: ControlPlane) -> Iterator[None]:
     yield
 
 
-def ask(gateway: Gateway, headers: dict[str, str] | list[tuple[str, str]] | None = None, **answer: Any) -> Answer:
+def ask(gateway: Gateway, sent: dict[str, str] | list[tuple[str, str]] | None = None, /, **answer: Any) -> Answer:
     """Asks the mirror for an answer; no session, as it gave none."""
     message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"} | ({"answer": answer} if answer else {})
-    lines = [*MCP_HEADERS.items(), *(headers.items() if isinstance(headers, dict) else headers or [])]
+    lines = [*MCP_HEADERS.items(), *(sent.items() if isinstance(sent, dict) else sent or [])]
     return send(gateway.port, "POST", TARGET, json.dumps(message).encode(), lines)
 
 
