@@ -81,13 +81,13 @@ let package = Package(
                 lifecycle, signals,
             ]),
 
-        room("Bridge", "Bridge", ["Wire", "HTTP", "MCPProtocol", "CSpawn", nioCore, nioPosix, logging, lifecycle]),
+        room("Bridge", "Bridge", ["Wire", "HTTP", "MCPProtocol", "Spawn", nioCore, nioPosix, logging, lifecycle]),
 
         room("RuntimeContract", "Runtimes/Contract", [lifecycle]),
         room("RuntimeConformance", "Runtimes/Conformance", ["RuntimeContract", lifecycle]),
         room("MemoryRuntime", "Runtimes/Memory", ["RuntimeContract", lifecycle]),
         room(
-            "ProcessRuntime", "Runtimes/Process", ["RuntimeContract", "CSpawn", nioCore, nioPosix, logging, lifecycle]),
+            "ProcessRuntime", "Runtimes/Process", ["RuntimeContract", "Spawn", nioCore, nioPosix, logging, lifecycle]),
 
         room("Store", "Store", ["Model", "RuntimeContract", "CSQLite"]),
 
@@ -98,7 +98,9 @@ let package = Package(
         .target(
             name: "CSpawn", path: "Sources/CSpawn",
             cSettings: Context.environment["CI"] == "true" ? [.treatAllWarnings(as: .error)] : []),
+        room("Spawn", "Spawn", ["CSpawn"]),
 
+        tests("SpawnTests", ["Spawn"]),
         tests("WireTests", ["Wire", nioCore]),
         tests("HTTPTests", ["HTTP", "Wire", nioCore, nioPosix, nioConcurrency, logging]),
         tests("MCPProtocolTests", ["MCPProtocol"]),
@@ -110,7 +112,7 @@ let package = Package(
         tests("StoreTests", ["Store", "Model", "RuntimeContract"]),
         tests("RuntimeContractTests", ["RuntimeContract"]),
         tests("MemoryRuntimeTests", ["MemoryRuntime", "RuntimeConformance", "RuntimeContract"]),
-        tests("ProcessRuntimeTests", ["ProcessRuntime", "RuntimeConformance", "RuntimeContract", "CSpawn", logging]),
+        tests("ProcessRuntimeTests", ["ProcessRuntime", "RuntimeConformance", "RuntimeContract", "Spawn", logging]),
         tests("BridgeTests", ["Bridge", "HTTP", "MCPProtocol", nioCore, nioPosix]),
         tests("ServerTests", ["Server", "Model", "RuntimeContract", logging]),
     ]
