@@ -114,6 +114,10 @@ let package = Package(
         tests("MemoryRuntimeTests", ["MemoryRuntime", "RuntimeConformance", "RuntimeContract"]),
         tests("ProcessRuntimeTests", ["ProcessRuntime", "RuntimeConformance", "RuntimeContract", "Spawn", logging]),
         tests("BridgeTests", ["Bridge", "HTTP", "MCPProtocol", nioCore, nioPosix]),
+        // The properties that Fuzz/run fuzzes, held against the corpora it keeps.
+        .testTarget(
+            name: "FuzzTests", dependencies: ["Wire", "MCPProtocol"], path: "Fuzz",
+            exclude: ["README.md", "run", "corpus", "Entries"], swiftSettings: strict),
         tests("ServerTests", ["Server", "Model", "RuntimeContract", logging]),
     ]
 )
