@@ -105,7 +105,12 @@ let package = Package(
         tests("HTTPTests", ["HTTP", "Wire", nioCore, nioPosix, nioConcurrency, logging]),
         tests("MCPProtocolTests", ["MCPProtocol"]),
         tests("ModelTests", ["Model", "RuntimeContract"]),
-        tests("DataPlaneTests", ["DataPlane", "HTTP", "MCPProtocol", "Model", "RuntimeContract", nioCore, nioPosix]),
+        tests(
+            "DataPlaneTests",
+            [
+                "DataPlane", "HTTP", "Identity", "MCPProtocol", "Model", "RuntimeContract", nioCore, nioPosix, nioConcurrency, logging,
+                lifecycle,
+            ]),
         tests(
             "ControlPlaneTests",
             ["ControlPlane", "HTTP", "Store", "Model", "Identity", "MemoryRuntime", "RuntimeContract", nioCore]),

@@ -61,7 +61,15 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
     /// Whether the client is still there.
     public var isOpen: Bool { phase != .closed && phase != .linger }
 
+    /// What the loop's router keeps with the connection; released when the connection ends.
+    public var attachment: AnyObject?
+
     // MARK: - For sinks
+
+    /// The head that is being routed, kept beyond the call; only within ``RequestRouter/route(_:on:)``.
+    public func headSlice(length: Int) -> ByteBuffer {
+        pending.getSlice(at: pending.readerIndex, length: length) ?? ByteBuffer()
+    }
 
     /// Writes bytes of an answer.
     @inline(__always)
@@ -222,8 +230,7 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
             framing.isComplete
             ? .distantFuture : context.sweep.deadline(after: context.configuration.bodyTimeout)
         let view = RequestView(
-            head: head, bytes: UnsafeRawBufferPointer(rebasing: bytes[..<head.length]), lines: context.scanner.lines,
-            scanner: context.scanner)
+            head: head, bytes: UnsafeRawBufferPointer(rebasing: bytes[..<head.length]), scanner: context.scanner)
         let sink = context.router.route(view, on: self)
         // A router may have answered already, and the answer may have ended the connection.
         if phase == .answer || phase == .body { self.sink = sink }
@@ -338,6 +345,7 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
             self.sink = nil
             sink.clientGone()
         }
+        attachment = nil
     }
 
     private func armWriteDeadline() {

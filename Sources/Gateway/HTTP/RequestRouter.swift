@@ -14,6 +14,14 @@ public struct RequestView {
     /// The loop's scanner, which has just scanned this head.
     public let scanner: HeadScanner
 
+    /// A view of `bytes`, whose head `scanner` has just scanned.
+    public init(head: RequestHead, bytes: UnsafeRawBufferPointer, scanner: HeadScanner) {
+        self.head = head
+        self.bytes = bytes
+        lines = scanner.lines
+        self.scanner = scanner
+    }
+
     /// The bytes at `range`.
     @inline(__always)
     public func slice(_ range: Range<Int>) -> UnsafeRawBufferPointer {

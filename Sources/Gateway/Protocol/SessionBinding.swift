@@ -60,6 +60,12 @@ public struct OpenedSession: Hashable, Sendable {
     public let binding: SessionBinding
     /// 128 bits that stand for the session id wherever the id itself must not be kept: registries, logs, lists.
     public let fingerprint: SessionFingerprint
+
+    /// A session whose id is known: it was opened, or sealed just now.
+    public init(binding: SessionBinding, fingerprint: SessionFingerprint) {
+        self.binding = binding
+        self.fingerprint = fingerprint
+    }
 }
 
 /// 128 bits that stand for a session id and don't give it away.

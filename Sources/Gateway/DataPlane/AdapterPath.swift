@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+
+/// A request target that belongs to the data plane: `/adapters/{name}/mcp`, `/sse` or `/messages`.
+struct AdapterPath {
+    /// What is asked for.
+    enum Route {
+        /// The one endpoint of streamable HTTP.
+        case mcp
+        /// The stream of HTTP+SSE.
+        case sse
+        /// Where messages of HTTP+SSE are posted to.
+        case messages
+    }
+
+    /// The adapter's name.
+    let name: String
+    /// What is asked for.
+    let route: Route
+    /// Where the query stands in the target, the question mark included; empty without one.
+    let query: Range<Int>
+
+    /// Reads `target`, or `nil` when it belongs to somebody else.
+    init?(_ target: UnsafeRawBufferPointer) {
+        let prefix: StaticString = "/adapters/"
+        let start = prefix.utf8CodeUnitCount
+        guard target.count > start + 4 else { return nil }
+        for index in 0..<start where target[index] != prefix.utf8Start[index] { return nil }
+        var slash = start
+        while slash < target.count, target[slash] != UInt8(ascii: "/") {
+            if target[slash] == UInt8(ascii: "?") { return nil }
+            slash += 1
+        }
+        guard slash > start else { return nil }
+        var end = slash + 1
+        while end < target.count, target[end] != UInt8(ascii: "?") { end += 1 }
+        let last = UnsafeRawBufferPointer(rebasing: target[min(slash + 1, target.count)..<end])
+        if last.elementsEqual("mcp".utf8) {
+            route = .mcp
+        } else if last.elementsEqual("sse".utf8) {
+            route = .sse
+        } else if last.elementsEqual("messages".utf8) {
+            route = .messages
+        } else {
+            return nil
+        }
+        name = String(decoding: target[start..<slash], as: UTF8.self)
+        query = end..<target.count
+    }
+
+    /// The value of `session_id` in the query of `target`; session ids need no percent-encoding.
+    func sessionID(in target: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+        let key: StaticString = "session_id="
+        var index = query.lowerBound
+        while index < query.upperBound {
+            // At a `?` or `&`.
+            let start = index + 1
+            var end = start
+            while end < query.upperBound, target[end] != UInt8(ascii: "&") { end += 1 }
+            let length = key.utf8CodeUnitCount
+            if end - start >= length, (0..<length).allSatisfy({ target[start + $0] == key.utf8Start[$0] }) {
+                return UnsafeRawBufferPointer(rebasing: target[(start + length)..<end])
+            }
+            index = end
+        }
+        return nil
+    }
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+
+public import HTTP
+public import Identity
+public import Logging
+public import MCPProtocol
+public import Model
+public import NIOCore
+import RuntimeContract
+public import ServiceLifecycle
+import Synchronization
+
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// Takes every request: proxies those on MCP routes to the instances of their adapter, and hands the others to the
+/// control plane.
+public final class DataPlane: Service {
+    private struct State {
+        var table = RoutingTable.empty
+        var loops: [NIOLoopBound<ProxyLoop>] = []
+    }
+
+    private let configuration: DataPlaneConfiguration
+    private let seal: SessionSeal
+    private let authenticator: any Authenticator
+    private let control: any Responder
+    private let group: any EventLoopGroup
+    private let logger: Logger
+    private let onListening: @Sendable ([SocketAddress]) async -> Void
+    private let registry = SessionRegistry()
+    private let loads = PlacementLoads()
+    private let state = Mutex(State())
+    private let wallClockOffset: Int64
+
+    /// Prepares the data plane; nothing is opened before ``run()``.
+    ///
+    /// - Parameters:
+    ///   - keyRing: The keys that session ids are sealed with.
+    ///   - control: Answers what is not proxied.
+    ///   - group: The loops that carry all traffic.
+    ///   - onListening: Called once with the bound addresses.
+    public init(
+        configuration: DataPlaneConfiguration,
+        keyRing: SessionKeyRing,
+        authenticator: any Authenticator,
+        control: any Responder,
+        group: any EventLoopGroup,
+        logger: Logger,
+        onListening: @escaping @Sendable ([SocketAddress]) async -> Void = { _ in }
+    ) {
+        self.configuration = configuration
+        seal = SessionSeal(keyRing)
+        self.authenticator = authenticator
+        self.control = control
+        self.group = group
+        self.logger = logger
+        self.onListening = onListening
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        wallClockOffset =
+            Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+            - Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000)
+    }
+
+    /// Who the adapters are and where their instances answer, from now on. Requests under way are not touched.
+    ///
+    /// Takes effect on every loop within one turn of it; of two calls the later one wins everywhere.
+    public func publish(_ directory: AdapterDirectory, _ endpoints: EndpointTable) {
+        let table = RoutingTable(directory, endpoints, loads: loads)
+        loads.forget(allBut: endpoints)
+        _ = registry.end(allBut: endpoints)
+        // Handed over under the lock, so that two publications reach every loop in the same order; handing over only
+        // puts a closure into a queue.
+        state.withLock { state in
+            state.table = table
+            for loop in state.loops { loop.eventLoop.execute { loop.value.publish(table) } }
+        }
+    }
+
+    /// Serves until graceful shutdown or cancellation (see ``HTTPServer/run()``).
+    ///
+    /// - Throws: ``ListenError``.
+    public func run() async throws {
+        let server = HTTPServer(
+            group: group, addresses: configuration.addresses, configuration: configuration.http, logger: logger,
+            makeRouter: { loop in self.makeLoop(loop) }, onListening: onListening)
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await server.run() }
+            tasks.addTask { await self.expireSessions() }
+            defer { tasks.cancelAll() }
+            try await tasks.next()
+        }
+    }
+
+    private func makeLoop(_ loop: HTTPServerLoop) -> ProxyLoop {
+        let proxy = ProxyLoop(
+            loop: loop, configuration: configuration, seal: seal, registry: registry, authenticator: authenticator,
+            control: control, wallClockOffset: wallClockOffset)
+        let bound = NIOLoopBound(proxy, eventLoop: loop.eventLoop)
+        let table = state.withLock { state in
+            state.loops.append(bound)
+            return state.table
+        }
+        proxy.publish(table)
+        return proxy
+    }
+
+    /// Lets go of sessions that nobody has used for as long as their adapter says.
+    private func expireSessions() async {
+        while (try? await Task.sleep(for: .seconds(15))) != nil {
+            let routes = state.withLock(\.table).adapters
+            let now = Timestamp(
+                millisecondsSinceEpoch: wallClockOffset + Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000))
+            _ = registry.expire(at: now) { name in
+                routes[name.rawValue]?.route.sessionIdleTimeout ?? .seconds(1800)
+            }
+        }
+    }
+}

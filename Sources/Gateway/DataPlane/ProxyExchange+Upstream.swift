@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: MIT
+
+import HTTP
+import MCPProtocol
+import Model
+import NIOCore
+import RuntimeContract
+import Wire
+
+extension ProxyExchange {
+    // MARK: - The head of the answer
+
+    /// Passes the head of the instance's answer on.
+    ///
+    /// - Returns: whether the body is wanted as payload: where it must be rewritten, or may be added to.
+    func upstreamAnswered(_ response: ResponseHead, lines: [FieldLine], bytes: UnsafeRawBufferPointer) -> Bool {
+        replay = nil
+        guard (200..<300).contains(response.status) || response.status >= 400 || response.status == 304 else {
+            // A redirect would lead the client around the gateway, to an address that is none of its business.
+            failed(.upstreamFailed)
+            return false
+        }
+        isEventStream = response.status == 200 && Self.isEventStream(lines, bytes)
+        var out = client.channel.allocator.buffer(capacity: response.length + 512)
+        out.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[..<response.fieldsStart]))
+        copyFields(response, lines, bytes, into: &out)
+        writeSession(response, lines, bytes, into: &out)
+        writeOrigin(into: &out)
+        let wantsPayload = writeFraming(response, into: &out)
+        out.writeStaticString("\r\n")
+        hasAnswerBegun = true
+        if isEventStream {
+            progress = SSEProgress()
+            if purpose == .eventStream { rewriter = EndpointEventRewriter() }
+            deadline = proxy.loop.sweep.now + proxy.configuration.keepAliveInterval
+            if sweepIndex < 0 { proxy.loop.sweep.insert(self) }
+        }
+        // Small answers leave with their head: the body that is here already is appended by `upstreamBody`,
+        // which is called next in any case.
+        answerHead = out
+        return wantsPayload
+    }
+
+    private static func isEventStream(_ lines: [FieldLine], _ bytes: UnsafeRawBufferPointer) -> Bool {
+        for line in lines where line.name == .contentType {
+            let type: StaticString = "text/event-stream"
+            guard line.value.count >= type.utf8CodeUnitCount else { return false }
+            return (0..<type.utf8CodeUnitCount).allSatisfy {
+                bytes[line.valueStart + $0] | 0x20 == type.utf8Start[$0] | 0x20
+            }
+        }
+        return false
+    }
+
+    private func copyFields(
+        _ response: ResponseHead, _ lines: [FieldLine], _ bytes: UnsafeRawBufferPointer, into out: inout ByteBuffer
+    ) {
+        var runStart = response.fieldsStart
+        var runEnd = runStart
+        var hasBuffering = false
+        var hasCaching = false
+        for line in lines {
+            var drops = false
+            switch line.name {
+            case .connection, .contentLength, .keepAlive, .location, .mcpSessionID, .proxy, .setCookie, .te, .trailer,
+                .transferEncoding, .upgrade, .mcpGateway:
+                drops = true
+            case .xAccelBuffering: hasBuffering = true
+            case .cacheControl: hasCaching = true
+            case .other:
+                if response.namesHopByHopFields {
+                    proxy.scanner.hopByHopNames(in: bytes) { option in
+                        if RequestFields.isEqual(bytes, option, line.nameRange) { drops = true }
+                    }
+                }
+            default: break
+            }
+            if drops {
+                if runEnd > runStart { out.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[runStart..<runEnd])) }
+                runStart = line.end
+            }
+            runEnd = line.end
+        }
+        if runEnd > runStart { out.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[runStart..<runEnd])) }
+        guard isEventStream else { return }
+        if !hasBuffering { out.writeStaticString("X-Accel-Buffering: no\r\n") }
+        if !hasCaching { out.writeStaticString("Cache-Control: no-cache\r\n") }
+    }
+
+    /// The session id that the client sees: its own again, a new one where a session began, or none.
+    private func writeSession(
+        _ response: ResponseHead, _ lines: [FieldLine], _ bytes: UnsafeRawBufferPointer, into out: inout ByteBuffer
+    ) {
+        let isSuccess = (200..<300).contains(response.status)
+        switch purpose {
+        case .plain, .delete:
+            if let session {
+                if purpose == .delete, isSuccess { proxy.endSession(session) }
+                guard session.binding.kind == .streamable, lines.contains(where: { $0.name == .mcpSessionID }) else {
+                    return
+                }
+                write(session, into: &out)
+            }
+        case .initialize:
+            defer { settleSession() }
+            guard isSuccess, let instance, let adapter,
+                let line = lines.first(where: { $0.name == .mcpSessionID }),
+                let session = proxy.openSession(
+                    .streamable, upstream: Array(UnsafeRawBufferPointer(rebasing: bytes[line.value])),
+                    instance: instance, adapter: adapter, principal: principal.id)
+            else { return }
+            write(session, into: &out)
+        case .eventStream, .modern: break
+        }
+    }
+
+    private func write(_ session: BoundSession, into out: inout ByteBuffer) {
+        out.writeStaticString("Mcp-Session-Id: ")
+        out.writeBytes(session.text)
+        out.writeStaticString("\r\n")
+    }
+
+    func writeOrigin(into out: inout ByteBuffer) {
+        guard !origin.isEmpty else { return }
+        out.writeStaticString("Access-Control-Allow-Origin: ")
+        out.writeBytes(origin)
+        out.writeStaticString(
+            "\r\nAccess-Control-Expose-Headers: Mcp-Session-Id, WWW-Authenticate\r\nVary: Origin\r\n")
+    }
+
+    private func writeFraming(_ response: ResponseHead, into out: inout ByteBuffer) -> Bool {
+        closesClient = client.closesAfterAnswer || !clientIsHTTP11
+        var wantsPayload = false
+        if isEventStream || response.framing.isChunked || response.framing.isUntilClose {
+            // An event stream is unwrapped and wrapped again, so that comments and a last error can be added between
+            // events. Chunks of other answers pass as they are.
+            wantsPayload = isEventStream || !clientIsHTTP11 || response.framing.isUntilClose
+            answersInChunks = clientIsHTTP11
+            if clientIsHTTP11 { out.writeStaticString("Transfer-Encoding: chunked\r\n") }
+        } else if response.status != 204, response.status != 304 {
+            out.writeString("Content-Length: \(response.framing.remainingLength ?? 0)\r\n")
+        }
+        if closesClient { out.writeStaticString("Connection: close\r\n") }
+        isPassedInPieces = wantsPayload
+        return wantsPayload
+    }
+
+    // MARK: - The body of the answer
+
+    /// Passes a piece of the body on.
+    func upstreamBody(_ bytes: ByteBuffer, isEnd: Bool) {
+        guard hasAnswerBegun else { return }
+        var out: ByteBuffer
+        if isPassedInPieces {
+            guard let payload = rewritten(bytes, isEnd: isEnd) else { return failedInAnswer() }
+            if progress != nil {
+                payload.withUnsafeReadableBytes { _ = progress?.consume($0) }
+                deadline = proxy.loop.sweep.now + proxy.configuration.keepAliveInterval
+            }
+            out = heldAnswerHead()
+            if answersInChunks {
+                ChunkCoding.append(payload, to: &out)
+                if isEnd { out.writeStaticString(ChunkCoding.end) }
+            } else {
+                out.writeImmutableBuffer(payload)
+            }
+        } else {
+            out = heldAnswerHead()
+            if out.readableBytes == 0 {
+                out = bytes
+            } else if bytes.readableBytes <= 16 << 10 {
+                out.writeImmutableBuffer(bytes)
+            } else {
+                client.write(out)
+                out = bytes
+            }
+        }
+        if out.readableBytes > 0 { client.write(out) }
+        if isEnd {
+            finish()
+        } else if !client.isWritable {
+            upstream?.pauseReading(true)
+        }
+    }
+
+    /// The payload with the endpoint event rewritten, or `nil` where that can't be done.
+    private func rewritten(_ bytes: ByteBuffer, isEnd: Bool) -> ByteBuffer? {
+        guard rewriter != nil, let adapter, let instance else { return bytes }
+        var output: [UInt8] = []
+        do throws(SSEError) {
+            try bytes.withUnsafeReadableBytes { chunk throws(SSEError) in
+                try rewriter?.consume(chunk, into: &output) { reference in
+                    announce(reference, adapter, instance)
+                }
+            }
+        } catch {
+            return nil
+        }
+        if isEnd { rewriter?.finish(into: &output) }
+        if rewriter?.isDone ?? false { rewriter = nil }
+        return ByteBuffer(bytes: output)
+    }
+
+    /// The gateway's own place for messages in the place of the instance's (2024-11-05, HTTP with SSE).
+    private func announce(_ reference: ArraySlice<UInt8>, _ adapter: AdapterTarget, _ instance: InstanceTarget)
+        -> [UInt8]?
+    {
+        guard let target = EndpointReference.target(reference, base: Array(adapter.route.ssePath.utf8)),
+            let session = proxy.openSession(
+                .eventStream, upstream: target, instance: instance, adapter: adapter, principal: principal.id)
+        else { return nil }
+        settleSession()
+        self.session = session
+        session.entry?.enter(at: proxy.now)
+        return Array("/adapters/\(adapter.name)/messages?session_id=".utf8) + session.text
+    }
+
+    // MARK: - The end
+
+    private func finish() {
+        let connection = upstream
+        let wasEventStreamSession = purpose == .eventStream
+        if wasEventStreamSession, let session { proxy.endSession(session) }
+        let isComplete = isRequestComplete
+        let keepAlive = !closesClient
+        clear()
+        connection?.release(isRequestComplete: isComplete)
+        client.finishAnswer(keepAlive: keepAlive)
+    }
+
+    /// The instance's connection ended, or it broke HTTP.
+    func upstreamFailed(_ connection: UpstreamConnection) {
+        guard !hasAnswerBegun else { return failedInAnswer() }
+        if connection.isReused, !connection.hasAnswered, !hasRetried, let replay, let instance, isSafeToSendAgain {
+            // The server had given the unused connection up when the request was on its way (RFC 9112 §9.3.1).
+            return sendAgain(replay, to: instance)
+        }
+        failed(.upstreamFailed)
+    }
+
+    func upstreamTimedOut() {
+        failed(.upstreamTimedOut)
+    }
+
+    /// Whether the request reads only, or does nothing more when it is done twice.
+    private var isSafeToSendAgain: Bool {
+        if method == .get || method == .delete { return true }
+        guard let replay, let envelope = envelope ?? Self.envelope(of: replay),
+            case .bytes(let method) = envelope.method
+        else { return false }
+        return MCPMethod(bytes: method)?.isReplayable ?? false
+    }
+
+    private static func envelope(of request: ByteBuffer) -> Envelope? {
+        request.withUnsafeReadableBytes { bytes in
+            guard let end = try? HeadScanner.end(of: bytes, limits: HeadLimits(bytes: bytes.count + 1)) else {
+                return nil
+            }
+            return try? EnvelopeScanner.scan(UnsafeRawBufferPointer(rebasing: bytes[end...]))
+        }
+    }
+
+    /// The answer breaks off in the middle.
+    private func failedInAnswer() {
+        let connection = upstream
+        if purpose == .eventStream, let session { proxy.endSession(session) }
+        guard isEventStream, purpose != .eventStream, answersInChunks, let progress, progress.isBetweenEvents,
+            !(purpose != .modern && progress.hasEventID), let id = requestID()
+        else {
+            // The client must see that something is missing: a clean end would say that all is there. One that has an
+            // event id asks for the rest.
+            clear()
+            connection?.close()
+            client.abort()
+            return
+        }
+        var event = ByteBuffer(staticString: "data: ")
+        event.writeBytes(GatewayFault.upstreamFailed.body(id: id))
+        event.writeStaticString("\n\n")
+        var out = heldAnswerHead()
+        ChunkCoding.append(event, to: &out)
+        out.writeStaticString(ChunkCoding.end)
+        client.write(out)
+        let keepAlive = !closesClient
+        clear()
+        connection?.close()
+        client.finishAnswer(keepAlive: keepAlive)
+    }
+
+    private func requestID() -> JSONRPCID? {
+        guard let envelope, envelope.id.identifiesRequest else { return nil }
+        return envelope.id
+    }
+
+    /// Sends a comment on a stream that has been silent.
+    func sendKeepAlive() {
+        guard isEventStream, hasAnswerBegun, answersInChunks, client.isWritable, rewriter == nil,
+            progress?.isBetweenEvents ?? false
+        else { return }
+        var out = heldAnswerHead()
+        ChunkCoding.append(ByteBuffer(staticString: ":\r\n\r\n"), to: &out)
+        client.write(out)
+    }
+
+    private func heldAnswerHead() -> ByteBuffer {
+        let head = answerHead
+        answerHead = ByteBuffer()
+        return head
+    }
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+
+import HTTP
+import Identity
+import Logging
+import MCPProtocol
+import Model
+import NIOCore
+import RuntimeContract
+import Wire
+
+/// What the requests of one loop share, and the one who decides where each goes. Confined to its loop.
+final class ProxyLoop: RequestRouter {
+    /// The client side.
+    let loop: HTTPServerLoop
+    let configuration: DataPlaneConfiguration
+    let seal: SessionSeal
+    let registry: SessionRegistry
+    /// The snapshot that routing reads.
+    private(set) var table = RoutingTable.empty
+    /// Reads the heads of answers.
+    var scanner = HeadScanner()
+    var sessions: BoundSessionCache
+    var random = SystemRandomNumberGenerator()
+
+    private let authenticator: any Authenticator
+    private let control: TaskResponder
+    private var pools: [Endpoint: UpstreamPool] = [:]
+    private var lastAllowedHost: [UInt8] = []
+    private let wallClockOffset: Int64
+
+    init(
+        loop: HTTPServerLoop, configuration: DataPlaneConfiguration, seal: SessionSeal, registry: SessionRegistry,
+        authenticator: any Authenticator, control: any Responder, wallClockOffset: Int64
+    ) {
+        self.loop = loop
+        self.configuration = configuration
+        self.seal = seal
+        self.registry = registry
+        self.authenticator = authenticator
+        self.control = TaskResponder(control)
+        self.wallClockOffset = wallClockOffset
+        sessions = BoundSessionCache(capacity: configuration.sessionCacheCapacity)
+    }
+
+    var eventLoop: any EventLoop { loop.eventLoop }
+    /// Answers may have larger heads than requests: nobody sends them to attack us, but they carry more.
+    let upstreamHeadLimits = HeadLimits(bytes: 64 << 10, fields: 200)
+
+    /// Now, to within a sweep: good enough for when a session was last used.
+    var now: Timestamp {
+        Timestamp(
+            millisecondsSinceEpoch: wallClockOffset + Int64(loop.sweep.now.uptimeNanoseconds / 1_000_000))
+    }
+
+    /// Takes the next snapshot, and lets go of connections to instances that are no more.
+    func publish(_ table: RoutingTable) {
+        self.table = table
+        var living: Set<Endpoint> = []
+        for adapter in table.adapters.values {
+            for instance in adapter.instances { living.insert(instance.endpoint.endpoint) }
+        }
+        for (endpoint, pool) in pools where !living.contains(endpoint) {
+            pool.closeIdle()
+            pools[endpoint] = nil
+        }
+    }
+
+    /// The connections to `endpoint`.
+    func pool(_ endpoint: Endpoint) -> UpstreamPool {
+        if let pool = pools[endpoint] { return pool }
+        let pool = UpstreamPool(endpoint: endpoint, proxy: self)
+        pools[endpoint] = pool
+        return pool
+    }
+
+    // MARK: - Routing
+
+    func route(_ request: RequestView, on connection: HTTPServerConnection) -> any RequestSink {
+        let target = request.slice(request.head.target)
+        let exchange: ProxyExchange
+        if let kept = connection.attachment as? ProxyExchange {
+            exchange = kept
+        } else {
+            exchange = ProxyExchange(proxy: self, client: connection)
+            connection.attachment = exchange
+        }
+        let origin = request.value(of: .origin)
+        exchange.reset(request, origin: origin)
+        if let fault = originFault(request, origin) {
+            exchange.reject(fault)
+            return exchange
+        }
+        if request.head.method == .options, origin != nil, request.value(of: .accessControlRequestMethod) != nil {
+            exchange.answerPreflight()
+            return exchange
+        }
+        guard let path = AdapterPath(target) else {
+            return CollectedRequest(
+                request, on: connection, maximumBodyBytes: configuration.maximumControlBodyBytes, responder: control)
+        }
+        exchange.begin(request, path)
+        return exchange
+    }
+
+    /// Reads a request's head again that was kept.
+    func view(of bytes: UnsafeRawBufferPointer) -> RequestView? {
+        guard let head = try? scanner.request(bytes, limits: loop.configuration.headLimits) else { return nil }
+        return RequestView(head: head, bytes: bytes, scanner: scanner)
+    }
+
+    /// The one who sends the request.
+    func principal(_ request: RequestView) throws(AuthenticationError) -> Principal {
+        try authenticator.authenticate(Credentials(authorization: request.value(of: .authorization)))
+    }
+
+    private func originFault(_ request: RequestView, _ origin: UnsafeRawBufferPointer?) -> GatewayFault? {
+        if let host = request.value(of: .host), !lastAllowedHost.elementsEqual(host) {
+            guard configuration.origins.allows(host: String(decoding: host, as: UTF8.self)) else { return .misdirected }
+            lastAllowedHost = Array(host)
+        }
+        if let origin, !configuration.origins.allows(origin: String(decoding: origin, as: UTF8.self)) {
+            return .forbiddenOrigin
+        }
+        return nil
+    }
+
+    // MARK: - Sessions
+
+    /// The session whose id is `text`, if it was sealed for this adapter and this principal.
+    func session(_ text: UnsafeRawBufferPointer, adapter: String, principal: String) -> BoundSession? {
+        if let session = sessions.find(text, adapter: adapter, principal: principal) { return session }
+        guard let opened = seal.open(text, adapter: adapter, principal: principal) else { return nil }
+        let session = BoundSession(text: Array(text), adapter: adapter, principal: principal, opened: opened)
+        sessions.insert(session)
+        return session
+    }
+
+    /// The id for a session that an instance has just begun, or `nil` where the instance's own id can't be one.
+    func openSession(
+        _ kind: SessionBinding.Kind, upstream: [UInt8], instance: InstanceTarget, adapter: AdapterTarget,
+        principal: String
+    ) -> BoundSession? {
+        guard
+            let binding = SessionBinding(
+                kind: kind, ordinal: instance.ordinal, incarnation: instance.digest, upstream: upstream),
+            let text = seal.seal(binding, adapter: adapter.name, principal: principal),
+            let fingerprint = SessionSeal.fingerprint(of: text)
+        else { return nil }
+        let session = BoundSession(
+            text: text, adapter: adapter.name, principal: principal,
+            opened: OpenedSession(binding: binding, fingerprint: fingerprint))
+        sessions.insert(session)
+        register(session, adapter, instance)
+        return session
+    }
+
+    /// Looks for the session in the registry, or puts it there: it may have begun before this gateway, or elsewhere.
+    @discardableResult
+    func register(_ session: BoundSession, _ adapter: AdapterTarget, _ instance: InstanceTarget)
+        -> SessionRegistryEntry?
+    {
+        if let entry = session.entry, !entry.isEnded { return entry }
+        let entry = SessionRegistryEntry(
+            fingerprint: session.fingerprint, adapter: adapter.route.name, kind: session.binding.kind,
+            instance: instance.endpoint.id, incarnation: instance.endpoint.incarnation, principal: session.principal,
+            load: instance.load, now: now)
+        session.entry = registry.open(entry)
+        return session.entry
+    }
+
+    /// The session was ended by its client or its instance.
+    func endSession(_ session: BoundSession) {
+        _ = registry.end(session.fingerprint)
+        session.entry = nil
+    }
+}

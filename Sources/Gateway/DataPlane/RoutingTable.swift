@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+
+import MCPProtocol
+import Model
+import RuntimeContract
+
+/// All that routing reads: an immutable snapshot, made once and handed to every loop.
+final class RoutingTable: Sendable {
+    /// The adapters by name.
+    let adapters: [String: AdapterTarget]
+
+    /// Before anything is known.
+    static let empty = RoutingTable(adapters: [:])
+
+    private init(adapters: [String: AdapterTarget]) {
+        self.adapters = adapters
+    }
+
+    /// Puts together who the adapters are and where their instances answer.
+    convenience init(_ directory: AdapterDirectory, _ endpoints: EndpointTable, loads: PlacementLoads) {
+        var adapters: [String: AdapterTarget] = [:]
+        for route in directory.routes.values {
+            let candidates = loads.candidates(of: route.name.workload, in: endpoints)
+            adapters[route.name.rawValue] = AdapterTarget(route, candidates)
+        }
+        self.init(adapters: adapters)
+    }
+}
+
+/// An adapter and its instances.
+final class AdapterTarget: Sendable {
+    /// Who it is.
+    let route: AdapterRoute
+    /// Its name.
+    let name: String
+    /// The instances to place on, in the order of ``instances``.
+    let candidates: [PlacementCandidate]
+    /// The instances that can be reached.
+    let instances: [InstanceTarget]
+
+    init(_ route: AdapterRoute, _ candidates: [PlacementCandidate]) {
+        self.route = route
+        name = route.name.rawValue
+        self.candidates = candidates
+        instances = candidates.map(InstanceTarget.init)
+    }
+
+    /// The instance that a session is bound to, if that life of it still goes on.
+    func instance(of binding: SessionBinding) -> InstanceTarget? {
+        for instance in instances
+        where instance.ordinal == binding.ordinal && instance.digest == binding.incarnation {
+            return instance
+        }
+        return nil
+    }
+
+    /// The instance that was chosen from ``candidates``.
+    func instance(_ candidate: PlacementCandidate) -> InstanceTarget? {
+        instances.first { $0.load === candidate.load }
+    }
+}
+
+/// An instance that can be reached.
+final class InstanceTarget: Sendable {
+    /// Which one, and where.
+    let endpoint: InstanceEndpoint
+    /// Its ordinal, as session ids have it.
+    let ordinal: UInt32
+    /// Its incarnation, as session ids have it.
+    let digest: IncarnationDigest
+    /// How busy it is.
+    let load: PlacementLoad
+    /// What the `Host` header of requests to it says.
+    let host: [UInt8]
+
+    init(_ candidate: PlacementCandidate) {
+        endpoint = candidate.endpoint
+        ordinal = UInt32(clamping: candidate.endpoint.id.ordinal)
+        digest = IncarnationDigest(candidate.endpoint.incarnation.rawValue)
+        load = candidate.load
+        // A Unix socket has no name; servers that check the host expect a loopback one.
+        host =
+            switch candidate.endpoint.endpoint {
+            case .tcp: Array("\(candidate.endpoint.endpoint)".utf8)
+            case .unix: Array("localhost".utf8)
+            }
+    }
+}

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: MIT
+
+import HTTP
+import NIOCore
+import Wire
+
+/// One connection to an instance, used by one exchange at a time. Confined to its loop.
+///
+/// Splits what the instance sends into heads and bodies and hands them to the exchange; knows nothing about MCP.
+final class UpstreamConnection: ChannelInboundHandler, Expiring {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private enum Phase {
+        case connecting
+        /// Unused, in the pool.
+        case idle
+        /// A request is on its way; its answer's head is not complete.
+        case head
+        /// Within the answer's body.
+        case body
+        case closed
+    }
+
+    /// Who uses it.
+    var exchange: ProxyExchange?
+    /// Whether it has carried a request before, so that the server may have closed it meanwhile.
+    private(set) var isReused = false
+    /// Whether the server has sent anything since the request.
+    private(set) var hasAnswered = false
+    /// When the present wait ends.
+    private(set) var deadline = NIODeadline.distantFuture
+    /// Belongs to the sweep.
+    var sweepIndex = -1
+
+    private let pool: UpstreamPool
+    private var phase = Phase.connecting
+    private var handlerContext: ChannelHandlerContext?
+    private var pending = ByteBuffer()
+    private var searched = 0
+    private var framing = BodyFraming.none
+    private var keepsAlive = false
+    private var wantsPayload = false
+    private var answersHead = false
+    private var isReading = true
+
+    init(pool: UpstreamPool) {
+        self.pool = pool
+    }
+
+    private var proxy: ProxyLoop { pool.proxy }
+    /// Whether it can take a request.
+    var isOpen: Bool { phase != .closed && phase != .connecting }
+    /// Whether what is written leaves soon.
+    var isWritable: Bool { handlerContext?.channel.isWritable ?? false }
+
+    // MARK: - For the exchange
+
+    /// Sends the beginning of a request.
+    func begin(_ bytes: ByteBuffer, for exchange: ProxyExchange) {
+        self.exchange = exchange
+        phase = .head
+        hasAnswered = false
+        deadline = proxy.loop.sweep.deadline(after: proxy.configuration.responseTimeout)
+        write(bytes)
+    }
+
+    /// Sends more of the request.
+    @inline(__always)
+    func write(_ bytes: ByteBuffer) {
+        handlerContext?.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+    }
+
+    /// Stops or goes on reading, for back pressure.
+    func pauseReading(_ isPaused: Bool) {
+        guard isPaused == isReading, let channel = handlerContext?.channel else { return }
+        isReading = !isPaused
+        _ = try? channel.syncOptions?.setOption(.autoRead, value: isReading)
+    }
+
+    /// The exchange is over: back to the pool if both sides are done with each other, otherwise the connection ends.
+    func release(isRequestComplete: Bool) {
+        exchange = nil
+        guard phase == .body, framing.isComplete, keepsAlive, isRequestComplete, pending.readableBytes == 0 else {
+            return close()
+        }
+        phase = .idle
+        isReused = true
+        pending = ByteBuffer()
+        pauseReading(false)
+        deadline = proxy.loop.sweep.deadline(after: proxy.configuration.upstreamIdleTimeout)
+        pool.giveBack(self)
+    }
+
+    /// Ends the connection at once; the exchange hears nothing more.
+    func close() {
+        exchange = nil
+        guard phase != .closed else { return }
+        let wasIdle = phase == .idle
+        phase = .closed
+        pending = ByteBuffer()
+        proxy.loop.sweep.remove(self)
+        handlerContext?.close(promise: nil)
+        if wasIdle { pool.remove(self) }
+    }
+
+    // MARK: - The channel
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        handlerContext = context
+        if phase != .closed { proxy.loop.sweep.insert(self) }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        handlerContext = nil
+    }
+
+    func connected() {
+        guard phase == .connecting else {
+            // The client went away meanwhile.
+            handlerContext?.close(promise: nil)
+            return
+        }
+        phase = .idle
+        exchange?.upstreamConnected(self)
+    }
+
+    func connectFailed() {
+        let exchange = exchange
+        close()
+        exchange?.upstreamConnectFailed()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        ended()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+        ended()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        exchange?.upstreamWritabilityChanged(isWritable: context.channel.isWritable)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        guard let exchange else {
+            // Nobody asked: the server says something on an unused connection, such as that it gives it up.
+            close()
+            return
+        }
+        hasAnswered = true
+        if pending.readableBytes == 0 {
+            pending = bytes
+        } else {
+            pending.writeBuffer(&bytes)
+        }
+        do throws(HeadError) {
+            while phase == .head {
+                guard try readHead(exchange) else { return }
+            }
+            if phase == .body { try readBody(exchange) }
+        } catch {
+            fail()
+        }
+    }
+
+    /// - Returns: whether a head was read.
+    private func readHead(_ exchange: ProxyExchange) throws(HeadError) -> Bool {
+        var isInterim = false
+        let length = try pending.withUnsafeReadableBytes { bytes throws(HeadError) -> Int? in
+            guard
+                let head = try proxy.scanner.response(
+                    bytes, searched: searched, answersHead: answersHead, limits: proxy.upstreamHeadLimits)
+            else { return nil }
+            if head.status < 200 {
+                // RFC 9110 §15.2: any number of interim responses; the protocol is never switched, since the request
+                // did not ask for it.
+                guard head.status != 101 else { throw .badStartLine }
+                isInterim = true
+                return head.length
+            }
+            framing = head.framing
+            keepsAlive = head.keepsAlive
+            phase = .body
+            deadline = .distantFuture
+            wantsPayload = exchange.upstreamAnswered(
+                head, lines: proxy.scanner.lines, bytes: UnsafeRawBufferPointer(rebasing: bytes[..<head.length]))
+            return head.length
+        }
+        guard let length else {
+            searched = pending.readableBytes
+            return false
+        }
+        searched = 0
+        if phase != .closed { pending.moveReaderIndex(forwardBy: length) }
+        return phase == .body || isInterim
+    }
+
+    private func readBody(_ exchange: ProxyExchange) throws(HeadError) {
+        if wantsPayload {
+            try readPayload(exchange)
+        } else {
+            let count = try pending.withUnsafeReadableBytes { bytes throws(HeadError) in try framing.take(bytes) }
+            if let slice = pending.readSlice(length: count) {
+                exchange.upstreamBody(slice, isEnd: framing.isComplete)
+            }
+        }
+        if phase == .body, pending.readableBytes == 0 { pending = ByteBuffer() }
+    }
+
+    /// Hands on the payload of one read in one piece, whatever its chunks: it leaves as one chunk again.
+    private func readPayload(_ exchange: ProxyExchange) throws(HeadError) {
+        var payload = ByteBuffer()
+        var offset = 0
+        var isEnd = false
+        try pending.withUnsafeReadableBytes { bytes throws(HeadError) in
+            loop: while true {
+                switch try framing.next(bytes, at: &offset) {
+                case .payload(let range):
+                    if payload.readableBytes == 0, range.lowerBound == 0, range.upperBound == bytes.count {
+                        payload.writeBytes(bytes)
+                    } else {
+                        payload.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[range]))
+                    }
+                case .more: break loop
+                case .end:
+                    isEnd = true
+                    break loop
+                }
+            }
+        }
+        pending.moveReaderIndex(forwardBy: offset)
+        isEnd = isEnd || framing.isComplete
+        exchange.upstreamBody(payload, isEnd: isEnd)
+    }
+
+    private func ended() {
+        guard phase != .closed else { return }
+        if phase == .body, framing.isUntilClose, let exchange {
+            framing = .none
+            keepsAlive = false
+            exchange.upstreamBody(ByteBuffer(), isEnd: true)
+            close()
+        } else {
+            fail()
+        }
+    }
+
+    private func fail() {
+        let exchange = exchange
+        let wasConnecting = phase == .connecting
+        close()
+        if wasConnecting {
+            exchange?.upstreamConnectFailed()
+        } else {
+            exchange?.upstreamFailed(self)
+        }
+    }
+
+    func deadlinePassed() {
+        guard phase == .head else { return close() }
+        let exchange = exchange
+        close()
+        exchange?.upstreamTimedOut()
+    }
+}
