@@ -218,6 +218,33 @@ struct RequestClassifierTests {
                     Head(version: [Self.modern], method: ["tools/list"], name: ["x"]))))
     }
 
+    @Test("checklist 25: a request that names nothing needs no Mcp-Name, and the server says what is wrong with it")
+    func nameless() throws {
+        let head = Head(version: [Self.modern], method: ["tools/call"])
+        for params in [Self.meta, #""name":5,"# + Self.meta] {
+            #expect(isModern(try post(Self.request("tools/call", params), head)))
+        }
+        let long = #""name":"\#(String(repeating: "n", count: 5000))","# + Self.meta
+        #expect(code(try post(Self.request("tools/call", long), head)) == -32020)
+    }
+
+    @Test(
+        "checklist 25: requests as the official Python client 2.3.0 sends them are modern",
+        arguments: [
+            ("server/discover", "", nil), ("tools/list", "", nil),
+            ("tools/call", #""name":"a é","arguments":{"x":1},"#, "=?base64?YSDDqQ==?="),
+            ("resources/read", #""uri":"file:///a b","#, "file:///a b"),
+        ] as [(String, String, String?)])
+    func pythonClient(_ method: String, _ params: String, _ name: String?) throws {
+        let info = #""io.modelcontextprotocol/clientInfo":{"name":"mcp","version":"0.1.0"},"#
+        let body = Self.request(
+            method,
+            params + #""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","# + info
+                + #""io.modelcontextprotocol/clientCapabilities":{}}"#)
+        let head = Head(version: [Self.modern], method: [method], name: name.map { [$0] } ?? [])
+        #expect(isModern(try post(body, head)))
+    }
+
     @Test(
         "checklist 26: white space around values and base64 don't count, letter case does",
         arguments: [

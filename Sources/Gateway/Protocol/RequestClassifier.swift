@@ -167,7 +167,9 @@ public struct RequestClassifier {
             case .taskID: envelope.taskID
             }
         guard let header = headers.name.trimmed else {
-            return isRequest
+            // Where the body names nothing there is nothing to repeat: the server finds out what is wrong.
+            let isNamed = text.bytes != nil || text == .overlong
+            return isRequest && isNamed
                 ? .reject(.headerMismatch("Mcp-Name is missing")) : .modern(ModernCall(method: method, name: nil))
         }
         guard let name = text.bytes else { return .reject(.headerMismatch("Mcp-Name differs from the body")) }

@@ -46,7 +46,8 @@ public struct EndpointEventRewriter: Sendable {
                 }
                 continue
             }
-            heldBytes += piece.content.count + piece.end.count
+            // A line end counts as one byte, because how many it has may only be known later.
+            heldBytes += piece.content.count + (piece.endsLine ? 1 : 0)
             guard heldBytes <= maximumEventBytes else { throw .eventTooLong }
             partial.append(contentsOf: UnsafeRawBufferPointer(rebasing: chunk[piece.content]))
             guard piece.endsLine else { continue }
