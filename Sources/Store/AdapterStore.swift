@@ -44,11 +44,18 @@ public actor AdapterStore {
         open = nil
     }
 
-    /// Says from now on what changes, and returns all that is stored before that, ordered by name.
+    /// Hands all that is stored, ordered by name, to `begin`, and tells `observer` of each change after that.
     ///
-    /// There is one observer; the last one counts.
-    public func observe(_ observer: @escaping Observer) throws(StoreError) -> [StoredAdapter] {
+    /// Nothing comes in between. There is one observer; the last one counts.
+    ///
+    /// - Returns: what `begin` was given.
+    @discardableResult
+    public func observe(
+        beginningWith begin: @Sendable ([StoredAdapter]) -> Void,
+        _ observer: @escaping Observer
+    ) throws(StoreError) -> [StoredAdapter] {
         let stored = try all()
+        begin(stored)
         self.observer = observer
         return stored
     }

@@ -125,11 +125,12 @@ struct AdapterStoreTests {
             let store = try AdapterStore(path: folder + "/db")
             try await store.create(try adapter("a"))
             let heard = Mutex<[String]>([])
-            let before = try await store.observe { name, stored in
+            try await store.observe { stored in
+                heard.withLock { $0 = stored.map { "\($0.adapter.name) is there" } }
+            } _: { name, stored in
                 let state = stored.map { $0.isDeleted ? "deleted" : "generation \($0.adapter.generation)" } ?? "gone"
                 heard.withLock { $0.append("\(name) \(state)") }
             }
-            #expect(before.map(\.adapter.name.rawValue) == ["a"])
             try await store.create(try adapter("b"))
             var changed = try adapter("a")
             changed.generation = 2
@@ -140,7 +141,8 @@ struct AdapterStoreTests {
             try await store.delete(named("a"))
             try await store.forget(named("a"), uid: 1)
             try await store.forget(named("a"), uid: 1)
-            #expect(heard.withLock { $0 } == ["b generation 1", "a generation 2", "a deleted", "a gone"])
+            #expect(
+                heard.withLock { $0 } == ["a is there", "b generation 1", "a generation 2", "a deleted", "a gone"])
             await store.close()
         }
     }

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+
+public import HTTP
+public import Logging
+public import Model
+public import RuntimeContract
+public import ServiceLifecycle
+public import Store
+
+/// The part of the gateway that knows what is wanted and makes it true.
+///
+/// The store holds what is wanted; the driver does it; the data plane is told who the adapters are and where their
+/// instances answer.
+public struct ControlPlane: Service {
+    /// Answers the requests of the API; from the beginning, also before ``run()`` is called.
+    public let responder: ControlPlaneResponder
+
+    private let store: AdapterStore
+    private let driver: any RuntimeDriver
+    private let configuration: ControlPlaneConfiguration
+    private let projection: Projection
+    private let reconciler: Reconciler
+    private let logger: Logger
+
+    /// Puts a control plane together; nothing is read, told or started yet.
+    ///
+    /// - Parameters:
+    ///   - driver: Is run by the caller as a service of its own, for longer than this one.
+    ///   - publish: Told of every change of the directory or the endpoints, in order, from any thread; must not block.
+    ///   - authenticate: Who sends a request.
+    public init(
+        store: AdapterStore,
+        driver: any RuntimeDriver,
+        configuration: ControlPlaneConfiguration = ControlPlaneConfiguration(),
+        publish: @escaping @Sendable (AdapterDirectory, EndpointTable) -> Void,
+        authenticate: @escaping ControlPlaneConfiguration.Authenticator = { _ in .development },
+        logger: Logger
+    ) {
+        self.store = store
+        self.driver = driver
+        self.configuration = configuration
+        self.logger = logger
+        projection = Projection(publish: publish)
+        reconciler = Reconciler(
+            store: store, driver: driver, configuration: configuration, projection: projection, logger: logger)
+        responder = ControlPlaneResponder(
+            adapters: AdapterResource(store: store, driver: driver, configuration: configuration),
+            status: StatusResource(driver: driver, projection: projection),
+            logs: LogsResource(driver: driver, logger: logger),
+            projection: projection, authenticate: authenticate, logger: logger)
+    }
+
+    /// Publishes what is stored, takes over what runs, and keeps both the same until graceful shutdown or cancellation.
+    ///
+    /// Once per value. Afterwards the API goes on to answer, and changes are stored for the next start.
+    ///
+    /// - Throws: ``StoreError`` when what is stored can't be read.
+    public func run() async throws {
+        let projection = projection
+        let reconciler = reconciler
+        let configuration = configuration
+        let route = { @Sendable (adapter: Adapter) in adapter.route(configuration.defaults(for: adapter)) }
+        let stored = try await store.observe { stored in
+            projection.begin(with: stored.filter { !$0.isDeleted }.map(\.adapter), route)
+        } _: { name, stored in
+            projection.update(name, stored.flatMap { Self.entry($0, route) })
+            reconciler.ask(name.workload)
+        }
+        await cancelWhenGracefulShutdown {
+            await withDiscardingTaskGroup { group in
+                group.addTask {
+                    for await snapshot in driver.observe() { reconciler.nudge(projection.update(snapshot)) }
+                }
+                group.addTask { await reconciler.run(stored) }
+            }
+        }
+        projection.set(.stopping)
+    }
+
+    private static func entry(
+        _ stored: StoredAdapter,
+        _ route: (Adapter) -> AdapterRoute
+    ) -> (generation: Int64, route: AdapterRoute)? {
+        stored.isDeleted ? nil : (stored.adapter.generation, route(stored.adapter))
+    }
+}

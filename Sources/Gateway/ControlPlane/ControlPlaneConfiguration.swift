@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+
+public import HTTP
+public import Model
+public import RuntimeContract
+
+/// How the control plane works.
+public struct ControlPlaneConfiguration: Sendable {
+    /// How large an adapter may be.
+    public var limits: AdapterLimits
+    /// The largest body of a request.
+    public var maximumBodyBytes: Int
+    /// How many workloads are brought up to date at once.
+    public var concurrentReconciles: Int
+    /// How failed attempts are repeated.
+    public var backoff: Backoff
+    /// How long the driver may take to take up a workload; for removing one, the grace period comes on top.
+    public var runtimeTimeout: Duration
+    /// What is known of an image by name and version, where an adapter does not say otherwise; no I/O.
+    public var imageDefaults: @Sendable (_ name: String, _ version: String) -> ImageDefaults?
+    /// What time it is: for `createdAt` and the like.
+    public var now: @Sendable () -> Timestamp
+    /// What waiting is measured with.
+    public var clock: any Clock<Duration>
+
+    /// What suits most gateways.
+    public init(
+        limits: AdapterLimits = AdapterLimits(),
+        maximumBodyBytes: Int = 1 << 20,
+        concurrentReconciles: Int = 8,
+        backoff: Backoff = Backoff(),
+        runtimeTimeout: Duration = .seconds(60),
+        imageDefaults: @escaping @Sendable (_ name: String, _ version: String) -> ImageDefaults? = { _, _ in nil },
+        now: @escaping @Sendable () -> Timestamp = { .now },
+        clock: any Clock<Duration> = ContinuousClock()
+    ) {
+        self.limits = limits
+        self.maximumBodyBytes = maximumBodyBytes
+        self.concurrentReconciles = concurrentReconciles
+        self.backoff = backoff
+        self.runtimeTimeout = runtimeTimeout
+        self.imageDefaults = imageDefaults
+        self.now = now
+        self.clock = clock
+    }
+
+    /// Says who is asking, or `nil` for somebody who may not ask at all: 401.
+    public typealias Authenticator = @Sendable (HTTPRequest) async -> Principal?
+
+    func defaults(for adapter: Adapter) -> ImageDefaults {
+        adapter.image.flatMap { imageDefaults($0.name, $0.version) } ?? ImageDefaults()
+    }
+}

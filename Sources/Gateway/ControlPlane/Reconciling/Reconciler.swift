@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: MIT
+
+internal import Logging
+internal import Metrics
+internal import Model
+internal import Observability
+internal import RuntimeContract
+internal import Store
+internal import Synchronization
+
+/// Makes true what the store says, and keeps it true.
+///
+/// Level-triggered: whatever the reason to look at a workload, what is done follows from what is stored then. So a
+/// crash between any two steps costs nothing but time: the next start looks at everything once.
+struct Reconciler: Sendable {
+    private let store: AdapterStore
+    private let driver: any RuntimeDriver
+    private let configuration: ControlPlaneConfiguration
+    private let projection: Projection
+    private let logger: Logger
+    private let queue: Shared
+    private let elapsed: @Sendable () -> Duration
+
+    /// What other tasks touch.
+    private final class Shared: Sendable {
+        let queue: Mutex<ReconcileQueue>
+        let signal = WakeSignal()
+
+        init(limit: Int) {
+            queue = Mutex(ReconcileQueue(limit: limit))
+        }
+    }
+
+    init(
+        store: AdapterStore,
+        driver: any RuntimeDriver,
+        configuration: ControlPlaneConfiguration,
+        projection: Projection,
+        logger: Logger
+    ) {
+        self.store = store
+        self.driver = driver
+        self.configuration = configuration
+        self.projection = projection
+        self.logger = logger
+        queue = Shared(limit: configuration.concurrentReconciles)
+        elapsed = Self.stopwatch(configuration.clock)
+    }
+
+    /// Has `id` looked at soon, because what is wanted of it has changed.
+    func ask(_ id: WorkloadID) {
+        queue.queue.withLock { $0.ask(id) }
+        queue.signal.ring()
+    }
+
+    /// Has `ids` looked at soon, unless they are being looked at or have just failed.
+    func nudge(_ ids: [WorkloadID]) {
+        guard !ids.isEmpty else { return }
+        queue.queue.withLock { queue in
+            for id in ids { queue.nudge(id) }
+        }
+        queue.signal.ring()
+    }
+
+    /// Finds out what runs from before, then brings workloads up to date until the task is cancelled.
+    ///
+    /// - Parameter stored: all that was stored when the store began to tell of changes.
+    func run(_ stored: [StoredAdapter]) async {
+        await recover(stored)
+        for adapter in stored { ask(adapter.adapter.name.workload) }
+        await withDiscardingTaskGroup { group in
+            while !Task.isCancelled {
+                let now = elapsed()
+                switch queue.queue.withLock({ $0.next(at: now) }) {
+                case .start(let id):
+                    group.addTask { await work(on: id) }
+                case .wait(let moment):
+                    await queue.signal.wait(atMost: moment.map { $0 - now }, clock: configuration.clock)
+                }
+            }
+        }
+    }
+
+    private static func stopwatch(_ clock: some Clock<Duration>) -> @Sendable () -> Duration {
+        let start = clock.now
+        return { start.duration(to: clock.now) }
+    }
+}
+
+// MARK: - Recovery
+
+extension Reconciler {
+    /// Asks the driver, as often as need be, to take over what runs from before.
+    private func recover(_ stored: [StoredAdapter]) async {
+        let desired = stored.filter { !$0.isDeleted }.compactMap { workload($0.adapter) }
+        var attempts = 0
+        while !Task.isCancelled {
+            do throws(RuntimeError) {
+                let report = try await driver.recover(desired)
+                logger.info(
+                    "recovered",
+                    metadata: [
+                        "adopted": "\(report.adopted.count)", "missing": "\(report.missing.count)",
+                        "orphaned": "\(report.orphaned.count)",
+                    ])
+                // What nobody wants any more: the database was put back, or its removal was never finished.
+                for id in report.orphaned { ask(id) }
+                projection.set(.ready)
+                return
+            } catch  where error.code == .cancelled {
+                return
+            } catch {
+                attempts += 1
+                let delay = configuration.backoff.delay(afterAttempts: attempts, jitter: .random(in: 0...1))
+                projection.set(.recovering(error.message))
+                logger.warning(
+                    "finding out what runs from before failed",
+                    metadata: [
+                        LogKey.error: .untrusted(error.description), LogKey.attempt: "\(attempts)",
+                        LogKey.delay: "\(delay)",
+                    ])
+                try? await configuration.clock.sleep(for: delay)
+            }
+        }
+    }
+}
+
+// MARK: - One workload
+
+extension Reconciler {
+    private func work(on id: WorkloadID) async {
+        let outcome: ReconcileQueue.Outcome
+        do throws(ReconcileError) {
+            try await reconcile(id)
+            projection.set(nil, of: id)
+            outcome = .succeeded
+        } catch {
+            outcome = .failed(retryIn: note(error, id))
+        }
+        Counter(
+            label: "mcp_gateway_reconciles_total",
+            dimensions: [("outcome", outcome == .succeeded ? "succeeded" : "failed")]
+        ).increment()
+        let now = elapsed()
+        queue.queue.withLock { $0.finish(id, outcome, at: now) }
+        queue.signal.ring()
+    }
+
+    /// Writes a failure down and says how long to wait.
+    private func note(_ error: ReconcileError, _ id: WorkloadID) -> Duration {
+        let attempts = queue.queue.withLock { $0.failedAttempts(of: id) } + 1
+        // What can't succeed without a change is still looked at now and then: the world may change, a catalogue say.
+        let delay =
+            error.isRetryable
+            ? configuration.backoff.delay(afterAttempts: attempts, jitter: .random(in: 0...1))
+            : configuration.backoff.longest
+        guard !error.isCancellation else { return delay }
+        projection.set(ReconcileFailure(code: error.code, message: error.message, attempts: attempts), of: id)
+        logger.warning(
+            "bringing a workload up to date failed",
+            metadata: [
+                LogKey.workload: "\(id)", LogKey.error: .untrusted("\(error.code): \(error.message)"),
+                LogKey.attempt: "\(attempts)", LogKey.delay: "\(delay)",
+            ])
+        return delay
+    }
+
+    private func reconcile(_ id: WorkloadID) async throws(ReconcileError) {
+        let stored: StoredAdapter?
+        do throws(StoreError) {
+            // A name that no adapter can have belongs to nothing that is stored.
+            if let name = AdapterName(id.rawValue) {
+                stored = try await store.adapter(named: name)
+            } else {
+                stored = nil
+            }
+        } catch {
+            throw .store(error)
+        }
+        guard let stored else { return try await remove(id, gracePeriod: .seconds(5)) }
+        if stored.isDeleted {
+            try await remove(id, gracePeriod: stored.adapter.gracePeriod)
+            do throws(StoreError) {
+                try await store.forget(stored.adapter.name, uid: stored.adapter.uid)
+            } catch {
+                throw .store(error)
+            }
+        } else if let workload = workload(stored.adapter) {
+            try await apply(workload)
+        }
+    }
+
+    private func apply(_ workload: WorkloadSpec) async throws(ReconcileError) {
+        let deadline = Deadline(limit: configuration.runtimeTimeout, clock: configuration.clock)
+        let driver = driver
+        let outcome: ApplyOutcome
+        do throws(RuntimeError) {
+            outcome = try await deadline.run(workload.id) { () throws(RuntimeError) in try await driver.apply(workload)
+            }
+        } catch {
+            throw .runtime(error)
+        }
+        guard outcome != .unchanged else { return }
+        logger.info(
+            "workload applied",
+            metadata: [
+                LogKey.workload: "\(workload.id)", LogKey.generation: "\(workload.generation)",
+                "outcome": "\(outcome.rawValue)",
+            ])
+    }
+
+    private func remove(_ id: WorkloadID, gracePeriod: Duration) async throws(ReconcileError) {
+        let deadline = Deadline(limit: configuration.runtimeTimeout + gracePeriod, clock: configuration.clock)
+        let driver = driver
+        do throws(RuntimeError) {
+            try await deadline.run(id) { () throws(RuntimeError) in
+                try await driver.remove(id, gracePeriod: gracePeriod)
+            }
+        } catch {
+            throw .runtime(error)
+        }
+        logger.info("workload removed", metadata: [LogKey.workload: "\(id)"])
+    }
+
+    private func workload(_ adapter: Adapter) -> WorkloadSpec? {
+        adapter.workload(configuration.defaults(for: adapter))
+    }
+}
+
+/// What kept a workload from being brought up to date.
+private enum ReconcileError: Error {
+    case store(StoreError)
+    case runtime(RuntimeError)
+
+    var code: String {
+        switch self {
+        case .store: "storeFailed"
+        case .runtime(let error): error.code.rawValue
+        }
+    }
+
+    var message: String {
+        switch self {
+        case .store(let error): error.message
+        case .runtime(let error): error.message
+        }
+    }
+
+    var isRetryable: Bool {
+        switch self {
+        case .store: true
+        case .runtime(let error): error.isRetryable
+        }
+    }
+
+    var isCancellation: Bool {
+        if case .runtime(let error) = self { return error.code == .cancelled }
+        return false
+    }
+}
