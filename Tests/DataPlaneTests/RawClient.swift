@@ -3,8 +3,9 @@
 import Glibc
 import NIOPosix
 
-/// A TCP client that sends what no HTTP library would. Every read has a deadline; reads block a thread of their own pool,
-/// never one that tasks run on.
+/// A TCP client that sends what no HTTP library would.
+///
+/// Every read has a deadline; reads block a thread of their own pool, never one that tasks run on.
 final class RawClient: Sendable {
     struct Failure: Error {
         var what: String

@@ -2,7 +2,9 @@
 
 import MCPProtocol
 
-/// A session id that was opened for a principal on an adapter. Confined to its loop.
+/// A session id that was opened for a principal on an adapter.
+///
+/// Confined to its loop.
 final class BoundSession {
     /// The id as the client has it.
     let text: [UInt8]

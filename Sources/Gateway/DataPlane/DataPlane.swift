@@ -64,7 +64,9 @@ public final class DataPlane: Service {
             - Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000)
     }
 
-    /// Who the adapters are and where their instances answer, from now on. Requests under way are not touched.
+    /// Who the adapters are and where their instances answer, from now on.
+    ///
+    /// Requests under way are not touched.
     ///
     /// Takes effect on every loop within one turn of it; of two calls the later one wins everywhere.
     public func publish(_ directory: AdapterDirectory, _ endpoints: EndpointTable) {

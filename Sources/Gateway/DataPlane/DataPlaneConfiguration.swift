@@ -21,8 +21,10 @@ public struct DataPlaneConfiguration: Sendable {
     public var connectTimeout = TimeAmount.seconds(5)
     /// How long a server may take to begin its answer.
     public var responseTimeout = TimeAmount.seconds(600)
-    /// How long an unused connection to an instance is kept. Less than the 5 seconds after which common servers close
-    /// theirs, so that a request is never sent into a connection that is being closed.
+    /// How long an unused connection to an instance is kept.
+    ///
+    /// Less than the 5 seconds after which common servers close theirs, so that a request is never sent into a
+    /// connection that is being closed.
     public var upstreamIdleTimeout = TimeAmount.seconds(4)
     /// How many unused connections to one instance each loop keeps.
     public var maximumIdleUpstreams = 256

@@ -9,7 +9,9 @@ import NIOCore
 import RuntimeContract
 import Wire
 
-/// What the requests of one loop share, and the one who decides where each goes. Confined to its loop.
+/// What the requests of one loop share, and the one who decides where each goes.
+///
+/// Confined to its loop.
 final class ProxyLoop: RequestRouter {
     /// The client side.
     let loop: HTTPServerLoop

@@ -4,7 +4,9 @@ import HTTP
 import NIOCore
 import Wire
 
-/// One connection to an instance, used by one exchange at a time. Confined to its loop.
+/// One connection to an instance, used by one exchange at a time.
+///
+/// Confined to its loop.
 ///
 /// Splits what the instance sends into heads and bodies and hands them to the exchange; knows nothing about MCP.
 final class UpstreamConnection: ChannelInboundHandler, Expiring {

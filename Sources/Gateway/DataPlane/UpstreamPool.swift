@@ -5,7 +5,9 @@ import NIOCore
 import NIOPosix
 import RuntimeContract
 
-/// The connections of one loop to one endpoint. Confined to its loop.
+/// The connections of one loop to one endpoint.
+///
+/// Confined to its loop.
 ///
 /// The most recently used connection is taken first, so that the others grow old and are closed when there is less to do.
 final class UpstreamPool {

@@ -2,7 +2,9 @@
 
 public import Model
 
-/// What a request brings to say who sends it. Borrowed from the request's head.
+/// What a request brings to say who sends it.
+///
+/// Borrowed from the request's head.
 public struct Credentials {
     /// The value of `Authorization`, if there is one.
     public let authorization: UnsafeRawBufferPointer?
@@ -21,7 +23,9 @@ public enum AuthenticationError: Error, Hashable, Sendable {
     case invalid
 }
 
-/// Finds out who sends a request. Asked on every request, on an event loop: it must not block.
+/// Finds out who sends a request.
+///
+/// Asked on every request, on an event loop: it must not block.
 public protocol Authenticator: Sendable {
     /// The sender.
     func authenticate(_ credentials: Credentials) throws(AuthenticationError) -> Principal
