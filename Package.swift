@@ -84,10 +84,12 @@ let package = Package(
         room("Bridge", "Bridge", ["Wire", "HTTP", "MCPProtocol", "Spawn", nioCore, nioPosix, logging, lifecycle]),
 
         room("RuntimeContract", "Runtimes/Contract", [lifecycle]),
-        room("RuntimeConformance", "Runtimes/Conformance", ["RuntimeContract", lifecycle]),
-        room("MemoryRuntime", "Runtimes/Memory", ["RuntimeContract", lifecycle]),
+        room("RuntimeConformance", "Runtimes/Conformance", ["RuntimeContract", logging, lifecycle]),
+        room("Supervision", "Runtimes/Supervision", ["RuntimeContract", lifecycle]),
+        room("MemoryRuntime", "Runtimes/Memory", ["RuntimeContract", "Supervision", lifecycle]),
         room(
-            "ProcessRuntime", "Runtimes/Process", ["RuntimeContract", "Spawn", nioCore, nioPosix, logging, lifecycle]),
+            "ProcessRuntime", "Runtimes/Process",
+            ["RuntimeContract", "Supervision", "Spawn", nioCore, nioPosix, logging, lifecycle]),
 
         room("Store", "Store", ["Model", "RuntimeContract", "CSQLite"]),
 
@@ -116,6 +118,7 @@ let package = Package(
             ["ControlPlane", "HTTP", "Store", "Model", "Identity", "MemoryRuntime", "RuntimeContract", nioCore]),
         tests("StoreTests", ["Store", "Model", "RuntimeContract"]),
         tests("RuntimeContractTests", ["RuntimeContract"]),
+        tests("SupervisionTests", ["Supervision", "RuntimeContract"]),
         tests("MemoryRuntimeTests", ["MemoryRuntime", "RuntimeConformance", "RuntimeContract"]),
         tests("ProcessRuntimeTests", ["ProcessRuntime", "RuntimeConformance", "RuntimeContract", "Spawn", logging]),
         tests("BridgeTests", ["Bridge", "HTTP", "MCPProtocol", nioCore, nioPosix]),

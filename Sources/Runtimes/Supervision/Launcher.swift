@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+
+public import RuntimeContract
+
+/// Starts instances in one particular way: as child processes, or in memory only.
+public protocol Launcher: Sendable {
+    /// Runs one life from its start to its very end, and says how it ended.
+    ///
+    /// Returns only when nothing of the life is left. Asks the instance to end as soon as `stop` is requested, and kills
+    /// it after the grace period. Cancellation of the task means that nobody waits for readiness any more; the stop is
+    /// requested separately, and the grace period is kept.
+    func run(_ life: Life, reports: LifeReports, stop: StopSignal) async -> LifeEnd
+
+    /// Deletes what is kept of a workload whose instances have all ended.
+    func forget(_ workload: WorkloadID)
+}
