@@ -38,6 +38,16 @@ struct SessionSealTests {
         }
     }
 
+    @Test("the form of a session id is fixed: another implementation of what is documented makes the same one")
+    func golden() throws {
+        // Made with Python: HKDF-SHA256, HMAC-SHA256 and AES-256-GCM of its cryptography package.
+        let expected = "AfJ1kuInfBiq2eQv6J7jzABIjjftWzkkbZrWR4WTNWyLaF418nBbNbEtVFNCHDjqK7rbOtpec6Y-X2R30VAhnMo"
+        let seal = SessionSeal(try SessionKeyRing(parsing: "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="))
+        let id = try #require(seal.seal(binding(), adapter: "example", principal: "me"))
+        #expect(String(decoding: id, as: UTF8.self) == expected)
+        #expect(SessionSeal.fingerprint(of: id)?.description == "031ae39c2dbbcf5978a1bfda8c73deed")
+    }
+
     @Test("one binding always gets one id, different bindings different ones")
     func stability() throws {
         let seal = SessionSeal(ring)
