@@ -76,7 +76,7 @@ let package = Package(
         room(
             "Server", "Gateway/Server",
             [
-                "HTTP", "MCPProtocol", "Model", "Identity", "Observability", "DataPlane", "ControlPlane", "Store",
+                "Wire", "HTTP", "MCPProtocol", "Model", "Identity", "Observability", "DataPlane", "ControlPlane", "Store",
                 "RuntimeContract", "ProcessRuntime", "CYAML", configuration, system, nioCore, nioPosix, logging,
                 lifecycle, signals,
             ]),

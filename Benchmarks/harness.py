@@ -154,7 +154,7 @@ http {{ access_log off; keepalive_requests 1000000000; keepalive_timeout 1h; tcp
         with open(path, "w") as f:
             f.write(f"""global
   nbthread {self.options.threads}
-  maxconn 40000
+  maxconn 8000
 defaults
   mode http
   option http-no-delay

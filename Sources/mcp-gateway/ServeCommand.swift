@@ -57,7 +57,11 @@ struct ServeCommand: AsyncParsableCommand {
                 handler.logLevel = level
                 return handler
             }
-            try await Gateway(configuration: configuration, logger: Logger(label: "mcp-gateway")).run()
+            let gateway = Gateway(configuration: configuration, logger: Logger(label: "gateway")) { url in
+                // Read by scripts and tests, which wait for it: written at once, without a buffer in between.
+                _ = try? FileDescriptor.standardOutput.writeAll("listening on \(url)\n".utf8)
+            }
+            try await gateway.run()
         } catch let error as StartupError {
             // One line per fault, no usage text: the faults say what to change.
             _ = try? FileDescriptor.standardError.writeAll("mcp-gateway: \(error.description)\n".utf8)

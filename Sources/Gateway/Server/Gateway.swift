@@ -1,7 +1,20 @@
 // SPDX-License-Identifier: MIT
 
+internal import ControlPlane
+internal import DataPlane
+internal import Glibc
+internal import HTTP
+internal import Identity
 public import Logging
+internal import MCPProtocol
+internal import Model
+internal import NIOCore
+internal import NIOPosix
+internal import ProcessRuntime
+internal import RuntimeContract
 internal import ServiceLifecycle
+internal import Store
+internal import Wire
 
 /// The whole gateway, put together.
 public struct Gateway: Sendable {
@@ -9,25 +22,140 @@ public struct Gateway: Sendable {
     public let configuration: GatewayConfiguration
 
     private let logger: Logger
+    private let announce: @Sendable (String) -> Void
 
     /// Puts a gateway together; nothing is opened or started yet.
-    public init(configuration: GatewayConfiguration, logger: Logger) {
+    ///
+    /// - Parameter announce: Called once with the gateway's URL, when it listens.
+    public init(
+        configuration: GatewayConfiguration, logger: Logger, announce: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
         self.configuration = configuration
         self.logger = logger
+        self.announce = announce
     }
 
     /// Runs until SIGTERM, SIGINT or cancellation; returns when every server it started has ended.
     ///
     /// - Throws: ``StartupError`` when it can't start.
     public func run() async throws {
-        let services: [any Service] = []
-        let group = ServiceGroup(configuration: .init(services: services, logger: logger))
+        let directory = try DataDirectory(configuration.dataDirectory)
+        let keyRing = try SessionKeyFile(path: configuration.sessionKeyFile).load()
+        let catalogue = try configuration.catalogueFile.map { path throws(StartupError) in
+            try CatalogueFile(path: path)
+        }
+        let store = try directory.openStore()
+        let driver = ProcessRuntime(
+            configuration: processConfiguration(directory, catalogue), logger: Logger(label: "runtime"))
+        // The loops end last; nothing runs on them any more then.
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
+        let result: Result<Void, any Error>
+        do {
+            result = .success(
+                try await serve(keyRing: keyRing, catalogue: catalogue, store: store, driver: driver, group: group))
+        } catch {
+            result = .failure(error)
+        }
+        await store.close()
+        try? await group.shutdownGracefully()
+        do {
+            try result.get()
+        } catch let error as ListenError {
+            throw StartupError(.unavailable, "\(error); change listen.host or listen.port")
+        }
+    }
+
+    private func serve(
+        keyRing: SessionKeyRing, catalogue: CatalogueFile?, store: AdapterStore, driver: ProcessRuntime,
+        group: MultiThreadedEventLoopGroup
+    ) async throws {
+        let relay = RoutingRelay()
+        let images = catalogue?.images ?? []
+        let control = ControlPlane(
+            store: store, driver: driver,
+            configuration: ControlPlaneConfiguration(
+                limits: AdapterLimits(replicas: configuration.limits.replicas),
+                imageDefaults: { name, version in
+                    images.first { $0.name == name && $0.version == version }
+                        .map { ImageDefaults(transport: $0.transport, path: $0.path) }
+                }),
+            publish: { relay.publish($0, $1) }, logger: Logger(label: "control"))
+        let announce = announce
+        let plane = DataPlane(
+            configuration: dataPlaneConfiguration, keyRing: keyRing, authenticator: DevelopmentAuthenticator(),
+            control: control.responder, group: group, logger: Logger(label: "data"),
+            onListening: { addresses in
+                for address in addresses { announce(Self.url(address)) }
+            })
+        relay.connect(plane)
+        // Stopped in the reverse order: traffic first, then the reconciler, then the servers.
+        let services: [any Service] = [driver, control, plane]
+        let lifecycle = ServiceGroup(
+            configuration: .init(services: services, logger: Logger(label: "lifecycle", level: .error)))
         let signals = ShutdownSignals(logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { await signals.watch(group) }
-            tasks.addTask { try await group.run() }
+            tasks.addTask { await signals.watch(lifecycle) }
+            tasks.addTask { try await lifecycle.run() }
             defer { tasks.cancelAll() }
             try await tasks.next()
         }
+    }
+
+    private func processConfiguration(_ directory: DataDirectory, _ catalogue: CatalogueFile?)
+        -> ProcessRuntimeConfiguration
+    {
+        let inherited = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "XDG_CACHE_HOME"]
+        var environment: [String: String] = [:]
+        for name in inherited {
+            if let value = getenv(name) { environment[name] = String(cString: value) }
+        }
+        let images = (catalogue?.images ?? []).map { image in
+            Catalogue.Image(
+                name: image.name, version: image.version, command: image.command, environment: image.environment)
+        }
+        return ProcessRuntimeConfiguration(
+            stateDirectory: directory.runtime, bridgeExecutable: Self.ownExecutable, catalogue: Catalogue(images),
+            capacity: configuration.limits.instances, baseEnvironment: environment)
+    }
+
+    private var dataPlaneConfiguration: DataPlaneConfiguration {
+        var plane = DataPlaneConfiguration(
+            addresses: [.tcp(host: configuration.host, port: configuration.port)],
+            origins: OriginPolicy(
+                checksHost: Self.isLoopback(configuration.host), allowedHosts: configuration.allowedHosts,
+                allowedOrigins: configuration.allowedOrigins))
+        plane.http.headLimits.bytes = configuration.limits.headBytes
+        plane.http.maximumConnections = configuration.limits.connections
+        plane.http.headTimeout = TimeAmount(configuration.timeouts.head)
+        plane.http.idleTimeout = TimeAmount(configuration.timeouts.idle)
+        plane.http.drainTimeout = TimeAmount(configuration.timeouts.drain)
+        plane.maximumBodyBytes = configuration.limits.bodyBytes
+        plane.connectTimeout = TimeAmount(configuration.timeouts.connect)
+        plane.responseTimeout = TimeAmount(configuration.timeouts.response)
+        return plane
+    }
+
+    /// This program; found through the kernel, since `argv[0]` may be relative to a directory that was left.
+    private static var ownExecutable: String {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let count = readlink("/proc/self/exe", &buffer, buffer.count)
+        return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : "/proc/self/exe"
+    }
+
+    private static func isLoopback(_ host: String) -> Bool {
+        host == "localhost" || host == "::1" || host.hasPrefix("127.")
+    }
+
+    private static func url(_ address: SocketAddress) -> String {
+        let host = address.ipAddress ?? "localhost"
+        return "http://\(host.contains(":") ? "[\(host)]" : host):\(address.port ?? 0)"
+    }
+}
+
+extension Logger {
+    /// A logger that is quieter than the rest.
+    fileprivate init(label: String, level: Logger.Level) {
+        self.init(label: label)
+        logLevel = level
     }
 }

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+
+internal import DataPlane
+internal import Model
+internal import Synchronization
+
+/// Carries what the control plane publishes to the data plane, which is made after it because it needs its responder.
+final class RoutingRelay: Sendable {
+    private let plane = Mutex<DataPlane?>(nil)
+
+    /// Everything that is published goes to `plane` from now on; called before anything is published.
+    func connect(_ plane: DataPlane) {
+        self.plane.withLock { $0 = plane }
+    }
+
+    func publish(_ directory: AdapterDirectory, _ endpoints: EndpointTable) {
+        plane.withLock(\.self)?.publish(directory, endpoints)
+    }
+}
