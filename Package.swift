@@ -53,7 +53,8 @@ let package = Package(
     ],
     targets: [
         .executableTarget(
-            name: "mcp-gateway", dependencies: ["Server", "Bridge", arguments, system, logging], swiftSettings: strict),
+            name: "mcp-gateway",
+            dependencies: ["Server", "Bridge", arguments, system, logging, lifecycle, signals], swiftSettings: strict),
 
         room("Wire", "Gateway/Wire"),
         room("HTTP", "Gateway/HTTP", ["Wire", nioCore, nioPosix, logging, lifecycle]),

@@ -7,7 +7,9 @@ struct AcceptHeader: Equatable {
     /// Whether it takes `text/event-stream`.
     private(set) var eventStream = false
 
-    /// Reads the values of all `Accept` lines. Without any, the client takes nothing: MCP wants it to say what.
+    /// Reads the values of all `Accept` lines.
+    ///
+    /// Without any, the client takes nothing: MCP wants it to say what.
     init(_ values: [String]) {
         for range in values.flatMap({ $0.split(separator: ",") }) {
             let parts = range.split(separator: ";").map { Self.trimmed($0).lowercased() }

@@ -20,7 +20,9 @@ public struct BridgeConfiguration: Hashable, Sendable {
         case modern
     }
 
-    /// The program: a path, or a name to look up in `PATH`. Never from a request.
+    /// The program: a path, or a name to look up in `PATH`.
+    ///
+    /// Never from a request.
     public var command: String
     /// Its arguments, without its own name.
     public var arguments: [String]

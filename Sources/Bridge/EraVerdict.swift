@@ -11,8 +11,10 @@ enum EraVerdict: Equatable {
     /// Metadata in each request.
     case modern
 
-    /// The line that asks, with the id that its answer has. For a child that is used for nothing else: some servers
-    /// of the legacy era end themselves when the first message is not `initialize`.
+    /// The line that asks, with the id that its answer has.
+    ///
+    /// For a child that is used for nothing else: some servers of the legacy era end themselves when the first
+    /// message is not `initialize`.
     static let question = ByteBuffer(
         string: """
             {"jsonrpc":"2.0","id":"era","method":"server/discover","params":{"_meta":{\
@@ -21,8 +23,10 @@ enum EraVerdict: Equatable {
             "io.modelcontextprotocol/clientCapabilities":{}}}}
             """)
 
-    /// Judges the answer to ``question``; `nil` while `message` is something else. Only what proves a modern server
-    /// counts as modern: a result that names a modern revision, or the error that such a server has for versions.
+    /// Judges the answer to ``question``.
+    ///
+    /// `nil` while `message` is something else. Only what proves a modern server counts as modern: a result that
+    /// names a modern revision, or the error that such a server has for versions.
     init?(answer message: Message) {
         guard message.envelope.shape == .response, message.idKey == IDKey(json: Array(#""era""#.utf8)) else {
             return nil
@@ -43,23 +47,5 @@ enum EraVerdict: Equatable {
             let supportedVersions: [String]
         }
         let result: Result
-    }
-}
-
-/// Reads the code of a JSON-RPC error.
-enum ErrorCode {
-    /// UnsupportedProtocolVersion (MCP 2026-07-28).
-    static let unsupportedVersion = -32022
-
-    /// The code in `message`, if it is an error response.
-    static func read(_ message: [UInt8]) -> Int? {
-        (try? JSONDecoder().decode(Response.self, from: Data(message)))?.error.code
-    }
-
-    private struct Response: Decodable {
-        struct Failure: Decodable {
-            let code: Int
-        }
-        let error: Failure
     }
 }

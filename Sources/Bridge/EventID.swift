@@ -2,15 +2,19 @@
 
 /// One stream of messages within a session; the number is never used again in that session.
 struct StreamID: Hashable, Sendable {
-    /// The stream of messages that belong to no request: what a GET opens. Always there, read or not.
+    /// The stream of messages that belong to no request: what a GET opens.
+    ///
+    /// Always there, read or not.
     static let standalone = StreamID(number: 0)
 
     /// The position among the session's streams.
     let number: UInt32
 }
 
-/// The identifier of one server-sent event: `3-17`. Unique in the session, and it names its stream, so that a client
-/// that resumes gets the rest of that stream and of no other (MCP 2025-03-26, Streamable HTTP, Resumability).
+/// The identifier of one server-sent event: `3-17`.
+///
+/// Unique in the session, and it names its stream, so that a client that resumes gets the rest of that stream and
+/// of no other (MCP 2025-03-26, Streamable HTTP, Resumability).
 struct EventID: Hashable, Sendable {
     /// The stream that the event is part of.
     let stream: StreamID

@@ -10,8 +10,8 @@ import NIOCore
 /// - a response: on the stream of the POST that asked;
 /// - progress: on the stream of the request that gave the token;
 /// - a request or another notification: on the stream of the one POST that is in flight, if there is just one;
-///   otherwise on the stream that a GET opened; without such a stream, on the oldest POST stream that has a reader,
-///   since a request that nobody sees would block the child;
+///   otherwise on the stream that a GET opened; without such a stream, a request goes to the oldest POST stream that has
+///   a reader, since a request that nobody sees would block the child;
 /// - news that belong to no request (`…/list_changed`, `resources/updated`): always on the GET's stream;
 /// - with no reader at all, it waits in the GET's stream, bounded.
 struct LegacyConversation {
@@ -64,8 +64,9 @@ struct LegacyConversation {
     /// How many requests of the client have no answer yet.
     var requestsInFlight: Int { requests.count }
 
-    /// The client sends `messages`, of which at least one is a request, in one POST. Opens the stream that their
-    /// answers go to; `carriesMessages` tells whether anything else may go there too.
+    /// The client sends `messages`, of which at least one is a request, in one POST.
+    ///
+    /// Opens the stream that their answers go to; `carriesMessages` tells whether anything else may go there too.
     mutating func post(_ messages: [Message], carriesMessages: Bool) throws(Refusal) -> StreamID {
         let asked = messages.filter { $0.envelope.shape == .request }
         guard requests.count + asked.count <= Self.maximumRequests else { throw .tooManyRequests }
@@ -111,7 +112,9 @@ struct LegacyConversation {
     }
 
     /// Ends the wait for requests that were cancelled before `deadline`: a child need not answer them, but the
-    /// client's stream must end. Returns the streams that have something new.
+    /// client's stream must end.
+    ///
+    /// Returns the streams that have something new.
     mutating func expireCancelled(before deadline: NIODeadline) -> [StreamID] {
         let expired = requests.filter { $0.value.cancelled.map { $0 <= deadline } ?? false }
         return expired.map { key, request in
@@ -120,7 +123,9 @@ struct LegacyConversation {
         }
     }
 
-    /// The child is gone: answers every request that waits with `message`. Returns the streams that have an end now.
+    /// The child is gone: answers every request that waits with `message`.
+    ///
+    /// Returns the streams that have an end now.
     mutating func fail(_ message: String) -> [StreamID] {
         let streams = Set(requests.values.map(\.stream))
         for (key, request) in requests {
@@ -160,7 +165,7 @@ struct LegacyConversation {
             return .answer(
                 ErrorBody.json(id: message.id, code: -32603, message: "too many requests, or the id is in use"))
         }
-        let stream = placement(isNews: false)
+        let stream = placement(of: .question)
         childRequests[key] = (message.id, stream)
         return .delivered(stream, dropped: log.append(message.bytes, to: stream, childRequest: key))
     }
@@ -171,7 +176,7 @@ struct LegacyConversation {
             guard let token = message.key(at: envelope.progressToken), let key = progressTokens[token],
                 let request = requests[key]
             else { return .ignored("progress of no request in flight") }
-            let stream = posts[request.stream]?.carriesMessages == true ? request.stream : placement(isNews: false)
+            let stream = posts[request.stream]?.carriesMessages == true ? request.stream : placement(of: .note)
             return .delivered(stream, dropped: log.append(message.bytes, to: stream))
         }
         if envelope.method.equals("notifications/cancelled") {
@@ -181,7 +186,7 @@ struct LegacyConversation {
             let stream = log.contains(request.stream) && isOpen(request.stream) ? request.stream : .standalone
             return .delivered(stream, dropped: log.append(message.bytes, to: stream))
         }
-        let stream = placement(isNews: isNews(envelope))
+        let stream = placement(of: isNews(envelope) ? .news : .note)
         return .delivered(stream, dropped: log.append(message.bytes, to: stream))
     }
 
@@ -196,13 +201,22 @@ struct LegacyConversation {
         stream == .standalone || posts[stream] != nil
     }
 
-    private func placement(isNews: Bool) -> StreamID {
+    private enum Purpose {
+        /// Belongs to no request.
+        case news
+        /// May be missed.
+        case note
+        /// Waits for an answer.
+        case question
+    }
+
+    private func placement(of purpose: Purpose) -> StreamID {
+        guard purpose != .news else { return .standalone }
         let candidates = posts.filter(\.value.carriesMessages).keys
-        if isNews { return .standalone }
-        if candidates.count == 1, let only = candidates.first, log.isAttached(only) { return only }
-        if log.isAttached(.standalone) { return .standalone }
         let read = candidates.filter { log.isAttached($0) }
-        if let oldest = read.min(by: { $0.number < $1.number }) { return oldest }
+        if candidates.count == 1, let only = read.first { return only }
+        if log.isAttached(.standalone) { return .standalone }
+        if purpose == .question, let oldest = read.min(by: { $0.number < $1.number }) { return oldest }
         if candidates.count == 1, let only = candidates.first { return only }
         return .standalone
     }

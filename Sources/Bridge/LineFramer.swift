@@ -2,7 +2,9 @@
 
 import NIOCore
 
-/// Cuts what a child writes into lines. Bounded: a line that grows past the limit is reported, never stored whole.
+/// Cuts what a child writes into lines.
+///
+/// Bounded: a line that grows past the limit is reported, never stored whole.
 ///
 /// The end of a line is `\n` (MCP, transport stdio); a `\r` before it is dropped. Empty lines are skipped.
 struct LineFramer {

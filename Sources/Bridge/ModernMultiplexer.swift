@@ -67,7 +67,9 @@ struct ModernMultiplexer {
     }
 
     /// The client of `call` has gone, which cancels the request (MCP 2026-07-28): the line that tells the child, or
-    /// `nil` when the request is not in flight any more. Whatever the child still says about it is ignored.
+    /// `nil` when the request is not in flight any more.
+    ///
+    /// Whatever the child still says about it is ignored.
     mutating func cancel(_ call: Call) -> ByteBuffer? {
         guard calls.removeValue(forKey: call.number) != nil else { return nil }
         let reason = "the client closed the stream"

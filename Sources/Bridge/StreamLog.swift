@@ -92,6 +92,15 @@ struct StreamLog {
         return entry.isFinished && (entry.events.last?.sequence ?? 0) <= entry.delivered
     }
 
+    /// Whether nothing is stored of `stream`.
+    func isEmpty(_ stream: StreamID) -> Bool { streams[stream]?.events.isEmpty ?? true }
+
+    /// Whether an attached reader has events of `stream` to take.
+    func hasPending(_ stream: StreamID) -> Bool {
+        guard let entry = streams[stream], entry.isAttached else { return false }
+        return entry.firstUndelivered != nil
+    }
+
     /// Opens a stream; it exists until ``finish(_:)`` and then for as long as events of it are stored.
     mutating func open() -> StreamID {
         lastStream += 1
@@ -110,7 +119,9 @@ struct StreamLog {
         append(.some(message), to: stream, childRequest: childRequest)
     }
 
-    /// Says that no event will be added to `stream` any more. Idempotent.
+    /// Says that no event will be added to `stream` any more.
+    ///
+    /// Idempotent.
     mutating func finish(_ stream: StreamID) {
         guard stream != .standalone, streams[stream] != nil else { return }
         streams[stream]?.isFinished = true
@@ -126,7 +137,9 @@ struct StreamLog {
         if stream == .standalone { streams[.standalone] = Stream() }
     }
 
-    /// Gives `stream` a reader, from the first event that no reader has taken. False when it is unknown or has one.
+    /// Gives `stream` a reader, from the first event that no reader has taken.
+    ///
+    /// False when it is unknown or has one.
     mutating func attach(_ stream: StreamID) -> Bool {
         guard let entry = streams[stream], !entry.isAttached else { return false }
         streams[stream]?.isAttached = true
@@ -134,7 +147,9 @@ struct StreamLog {
         return true
     }
 
-    /// Gives the stream of `last` a reader, from the event after `last`. The owner has detached any earlier reader.
+    /// Gives the stream of `last` a reader, from the event after `last`.
+    ///
+    /// The owner has detached any earlier reader.
     mutating func resume(after last: EventID) -> Bool {
         guard var entry = streams[last.stream], !entry.isAttached, last.sequence <= lastSequence else { return false }
         entry.delivered = last.sequence
@@ -144,7 +159,9 @@ struct StreamLog {
         return true
     }
 
-    /// Takes the reader away; the stream goes on collecting. Idempotent.
+    /// Takes the reader away.
+    ///
+    /// The stream goes on collecting. Idempotent.
     mutating func detach(_ stream: StreamID) -> [IDKey] {
         guard let entry = streams[stream], entry.isAttached else { return [] }
         pendingBytes -= entry.undeliveredBytes
