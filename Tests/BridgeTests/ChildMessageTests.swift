@@ -134,7 +134,8 @@ struct ChildMessageTests {
         try await RunningBridge.with("legacy") { bridge in
             let session = try await bridge.initialize()
             let first = try await session.open(toolCall("hold", id: "1"))
-            let prime = try #require(try await first.reply { $0.events.count == 1 }.events.first?.id)
+            let opened = try await first.reply { $0.events.count == 1 }
+            let prime = try #require(opened.events.first?.id)
             let second = try await session.listen(after: prime)
             _ = try await second.reply { $0.status == 200 }
             _ = try await first.reply { $0.isClosed }

@@ -134,7 +134,6 @@ final class HTTPConversation: Sendable {
         var bytes: [UInt8] = []
         var isClosed = false
         var channel: (any Channel)?
-        var waiters: [CheckedContinuation<Void, Never>] = []
     }
 
     private let state = Mutex(State())
@@ -151,7 +150,7 @@ final class HTTPConversation: Sendable {
                         "line \(line): status \(reply.status), closed \(reply.isClosed), body \(reply.body.prefix(300))"
                 )
             }
-            await change(within: .milliseconds(50))
+            try await Task.sleep(for: .milliseconds(2))
         }
     }
 
@@ -178,10 +177,6 @@ final class HTTPConversation: Sendable {
 
     func ended() {
         state.withLock { $0.isClosed = true }
-    }
-
-    private func change(within: Duration) async {
-        try? await Task.sleep(for: .milliseconds(2))
     }
 }
 
