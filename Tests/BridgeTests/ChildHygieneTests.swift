@@ -50,7 +50,7 @@ struct ChildHygieneTests {
 
     @Test("a command that ends at once gives 502 with words")
     func earlyEnd() async throws {
-        try await RunningBridge.with("legacy", configure: { ($0.command, $0.arguments) = ("false", []) }) { bridge in
+        try await RunningBridge.with("legacy", Configure { ($0.command, $0.arguments) = ("false", []) }) { bridge in
             let reply = try await bridge.client.send("POST", headers: clientHeaders, body: initializeRequest(id: "4"))
             #expect(reply.status == 502)
             #expect(reply.body.contains(#""id":4"#) && reply.body.contains("exit code 1"))
@@ -60,7 +60,7 @@ struct ChildHygieneTests {
     @Test("a command that does not exist is an error at the start")
     func missingCommand() async throws {
         let error = await #expect(throws: BridgeError.self) {
-            try await RunningBridge.with("legacy", configure: { $0.command = "no-such-program" }) { _ in }
+            try await RunningBridge.with("legacy", Configure { $0.command = "no-such-program" }) { _ in }
         }
         #expect(error?.code == .commandNotFound)
         #expect(error?.message.contains("no-such-program") == true)
@@ -86,7 +86,7 @@ struct ChildHygieneTests {
 
     @Test("a large message passes, one that is too large ends the session with words")
     func largeMessages() async throws {
-        try await RunningBridge.with("legacy", configure: { $0.maximumLineBytes = 3_000_000 }) { bridge in
+        try await RunningBridge.with("legacy", Configure { $0.maximumLineBytes = 3_000_000 }) { bridge in
             let session = try await bridge.initialize()
             let large = try await session.call("big", arguments: #"{"size":2900000}"#)
             #expect(large.messages.last?.utf8.count ?? 0 > 2_900_000)

@@ -157,7 +157,7 @@ struct ChildMessageTests {
 
     @Test("events that no reader wants are kept up to the bound, the newest of them")
     func replayBound() async throws {
-        try await RunningBridge.with("legacy", configure: { $0.replayEvents = 4 }) { bridge in
+        try await RunningBridge.with("legacy", Configure { $0.replayEvents = 4 }) { bridge in
             let session = try await bridge.initialize()
             for _ in 0..<6 { _ = try await session.call("news") }
             let stream = try await session.listen()
@@ -169,7 +169,7 @@ struct ChildMessageTests {
 
     @Test("a reader that takes nothing holds the child up, and everything comes when it reads again")
     func backPressure() async throws {
-        try await RunningBridge.with("legacy", configure: { $0.maximumPendingBytes = 64 * 1024 }) { bridge in
+        try await RunningBridge.with("legacy", Configure { $0.maximumPendingBytes = 64 * 1024 }) { bridge in
             let session = try await bridge.initialize()
             let call = try await session.open(
                 toolCall("flood", arguments: #"{"count":60,"size":50000}"#))
@@ -185,7 +185,7 @@ struct ChildMessageTests {
     func stalledReader() async throws {
         try await RunningBridge.with(
             "legacy",
-            configure: {
+            Configure {
                 $0.maximumPendingBytes = 64 * 1024
                 $0.stallTimeout = .milliseconds(500)
             }

@@ -102,7 +102,7 @@ struct LegacyBridgeTests {
 
     @Test("a body that is too large is refused")
     func bodyLimit() async throws {
-        try await RunningBridge.with("legacy", configure: { $0.maximumBodyBytes = 1000 }) { bridge in
+        try await RunningBridge.with("legacy", Configure { $0.maximumBodyBytes = 1000 }) { bridge in
             let session = try await bridge.initialize()
             let big = toolCall("echo", arguments: "{\"x\":\"\(String(repeating: "x", count: 1000))\"}")
             #expect(try await session.post(big).status == 413)
@@ -190,7 +190,7 @@ struct LegacyBridgeTests {
 
     @Test("there are no more sessions than allowed")
     func sessionLimit() async throws {
-        try await RunningBridge.with("legacy", configure: { $0.maximumSessions = 1 }) { bridge in
+        try await RunningBridge.with("legacy", Configure { $0.maximumSessions = 1 }) { bridge in
             let session = try await bridge.initialize()
             let refused = try await bridge.client.send("POST", headers: clientHeaders, body: initializeRequest())
             #expect(refused.status == 503)
@@ -202,7 +202,7 @@ struct LegacyBridgeTests {
 
     @Test("an initialize that the server refuses begins nothing")
     func refusedInitialize() async throws {
-        try await RunningBridge.with("refusing", configure: { $0.maximumSessions = 1 }) { bridge in
+        try await RunningBridge.with("refusing", Configure { $0.maximumSessions = 1 }) { bridge in
             for _ in 0..<2 {
                 let reply = try await bridge.client.send("POST", headers: clientHeaders, body: initializeRequest())
                 #expect(reply.status == 200)
@@ -214,7 +214,7 @@ struct LegacyBridgeTests {
 
     @Test("a server that does not answer initialize in time gives 504")
     func silentServer() async throws {
-        try await RunningBridge.with("silent", configure: { $0.startTimeout = .milliseconds(10) }) { bridge in
+        try await RunningBridge.with("silent", Configure { $0.startTimeout = .milliseconds(10) }) { bridge in
             let reply = try await bridge.client.send("POST", headers: clientHeaders, body: initializeRequest(id: "9"))
             #expect(reply.status == 504)
             #expect(reply.body.contains(#""id":9"#) && reply.body.contains("-32603"))
@@ -223,7 +223,7 @@ struct LegacyBridgeTests {
 
     @Test("a session without a client for long enough ends")
     func idle() async throws {
-        try await RunningBridge.with("legacy", configure: { $0.idleTimeout = .milliseconds(1500) }) { bridge in
+        try await RunningBridge.with("legacy", Configure { $0.idleTimeout = .milliseconds(1500) }) { bridge in
             let quiet = try await bridge.initialize()
             let pid = try #require(try await quiet.processID())
             let listening = try await bridge.initialize()

@@ -114,7 +114,7 @@ struct ModernBridgeTests {
 
     @Test("a quiet stream is kept alive with comments")
     func keepAlive() async throws {
-        try await RunningBridge.with("modern", configure: { $0.keepAliveInterval = .milliseconds(100) }) { bridge in
+        try await RunningBridge.with("modern", Configure { $0.keepAliveInterval = .milliseconds(100) }) { bridge in
             let stream = try await bridge.openModern("subscriptions/listen", id: "1")
             _ = try await stream.reply { $0.body.contains(":\n\n:\n\n") }
             stream.close()
@@ -123,7 +123,7 @@ struct ModernBridgeTests {
 
     @Test("a call that takes long becomes a stream")
     func slowCall() async throws {
-        try await RunningBridge.with("modern", configure: { $0.keepAliveInterval = .milliseconds(100) }) { bridge in
+        try await RunningBridge.with("modern", Configure { $0.keepAliveInterval = .milliseconds(100) }) { bridge in
             let call = try await bridge.openModern("tools/call", id: "1", name: "hold")
             _ = try await call.reply { $0.body.contains(":\n\n") }
             _ = try await bridge.modern("tools/call", id: "2", name: "release")
@@ -155,7 +155,7 @@ struct ModernBridgeTests {
         "a modern client of a legacy server is told which revisions there are",
         arguments: ["legacy", "fragile", "silent"])
     func legacyServer(_ mode: String) async throws {
-        try await RunningBridge.with(mode, configure: { $0.probeTimeout = .milliseconds(700) }) { bridge in
+        try await RunningBridge.with(mode, Configure { $0.probeTimeout = .milliseconds(700) }) { bridge in
             let reply = try await bridge.modern("server/discover", id: "1")
             #expect(reply.status == 400)
             #expect(reply.body.contains("-32022") && reply.body.contains(#""id":1"#))
@@ -176,7 +176,7 @@ struct ModernBridgeTests {
 
     @Test("a modern-only bridge refuses what is of the other era")
     func modernOnly() async throws {
-        try await RunningBridge.with("modern", configure: { $0.era = .modern }) { bridge in
+        try await RunningBridge.with("modern", Configure { $0.era = .modern }) { bridge in
             for method in ["GET", "DELETE"] {
                 let reply = try await bridge.client.send(method, headers: clientHeaders)
                 #expect(reply.status == 405)

@@ -8,6 +8,15 @@ import Testing
 
 @testable import Bridge
 
+/// What a test changes in the configuration.
+struct Configure {
+    let apply: (inout BridgeConfiguration) -> Void
+
+    init(_ apply: @escaping (inout BridgeConfiguration) -> Void) {
+        self.apply = apply
+    }
+}
+
 /// A bridge that runs for the length of a test, on a Unix socket, with the fixture server behind it.
 struct RunningBridge: Sendable {
     /// Sends requests to it.
@@ -17,7 +26,7 @@ struct RunningBridge: Sendable {
 
     /// Runs `body` with a bridge, stops the bridge, and waits for its end.
     static func with(
-        _ mode: String, configure: (inout BridgeConfiguration) -> Void = { _ in },
+        _ mode: String, _ configure: Configure = Configure { _ in },
         _ body: @escaping @Sendable (RunningBridge) async throws -> Void
     ) async throws {
         let folder = try temporaryFolder()
@@ -27,7 +36,7 @@ struct RunningBridge: Sendable {
         let (command, arguments) = StdioServer.command(mode)
         var configuration = BridgeConfiguration(
             command: command, arguments: arguments, listener: .unixSocket(path: socket))
-        configure(&configuration)
+        configure.apply(&configuration)
         let (ready, readiness) = AsyncStream.makeStream(of: UInt16?.self)
         var log = Logger(label: "test")
         log.logLevel = getenv("BRIDGE_TEST_LOG") == nil ? .critical : .trace
