@@ -58,7 +58,9 @@ final class BridgeRouter {
         era.tick(now)
     }
 
-    /// Ends everything: requests in flight get an error, all children are stopped. No new ones are taken.
+    /// Ends everything: requests in flight get an error, all children are stopped.
+    ///
+    /// No new ones are taken.
     func stop() {
         isStopping = true
         for session in Array(sessions.values) + Array(openings.values) { session.end("the bridge is stopping") }

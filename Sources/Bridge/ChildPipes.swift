@@ -75,7 +75,9 @@ final class ChildPipes {
         write(bytes, to: input)
     }
 
-    /// Closes the child's input behind all that waits there. Idempotent.
+    /// Closes the child's input behind all that waits there.
+    ///
+    /// Idempotent.
     func closeInput() {
         guard !isInputClosed else { return }
         isInputClosed = true
@@ -90,7 +92,9 @@ final class ChildPipes {
         if isReading { output?.read() }
     }
 
-    /// Closes everything at once. Idempotent.
+    /// Closes everything at once.
+    ///
+    /// Idempotent.
     func close() {
         isClosed = true
         for channel in [input, output, errorOutput] { channel?.close(promise: nil) }

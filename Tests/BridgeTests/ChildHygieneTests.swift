@@ -152,7 +152,7 @@ struct ChildHygieneTests {
 
     @Test("a web page from elsewhere is refused on a port of this machine")
     func origins() async throws {
-        try await RunningBridge.with("legacy", configure: { $0.listener = .tcp(host: "127.0.0.1", port: 0) }) {
+        try await RunningBridge.with("legacy", Configure { $0.listener = .tcp(host: "127.0.0.1", port: 0) }) {
             bridge in
             let evil = try await bridge.client.send(
                 "POST", headers: clientHeaders + [("Origin", "http://evil.example.com")], body: initializeRequest())
