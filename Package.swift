@@ -116,7 +116,9 @@ let package = Package(
             ]),
         tests(
             "ControlPlaneTests",
-            ["ControlPlane", "HTTP", "Store", "Model", "Identity", "MemoryRuntime", "RuntimeContract", nioCore]),
+            [
+                "ControlPlane", "HTTP", "Store", "Model", "Identity", "MemoryRuntime", "RuntimeContract", nioCore, logging,
+            ]),
         tests("StoreTests", ["Store", "Model", "RuntimeContract"]),
         tests("RuntimeContractTests", ["RuntimeContract"]),
         tests("SupervisionTests", ["Supervision", "RuntimeContract"]),

@@ -38,10 +38,3 @@ struct ContractTests {
         return values.compactMap { if case .string(let text) = $0 { text } else { nil } }
     }
 }
-
-extension JSONValue {
-    /// The member of that name, if this is an object.
-    subscript(_ name: String) -> JSONValue? {
-        if case .object(let object) = self { object[name] } else { nil }
-    }
-}
