@@ -30,10 +30,10 @@ struct AdapterPath {
             if target[slash] == UInt8(ascii: "?") { return nil }
             slash += 1
         }
-        guard slash > start else { return nil }
+        guard slash > start, slash < target.count else { return nil }
         var end = slash + 1
         while end < target.count, target[end] != UInt8(ascii: "?") { end += 1 }
-        let last = UnsafeRawBufferPointer(rebasing: target[min(slash + 1, target.count)..<end])
+        let last = UnsafeRawBufferPointer(rebasing: target[(slash + 1)..<end])
         if last.elementsEqual("mcp".utf8) {
             route = .mcp
         } else if last.elementsEqual("sse".utf8) {
