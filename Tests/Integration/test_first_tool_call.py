@@ -139,4 +139,4 @@ def test_every_older_revision_is_negotiated_as_asked(gateway: Gateway, adapter: 
     assert ended.status in (200, 204), ended
     after = raw.send(gateway.port, "POST", target, sum, session)
     assert after.status == 404, after
-    assert after.json["error"] and after.json["id"] == "a string"
+    assert after.json["error"]
