@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 
+import Wire
+
 /// A request target that belongs to the data plane: `/adapters/{name}/mcp`, `/sse` or `/messages`.
 struct AdapterPath {
     /// What is asked for.
@@ -23,8 +25,7 @@ struct AdapterPath {
     init?(_ target: UnsafeRawBufferPointer) {
         let prefix: StaticString = "/adapters/"
         let start = prefix.utf8CodeUnitCount
-        guard target.count > start + 4 else { return nil }
-        for index in 0..<start where target[index] != prefix.utf8Start[index] { return nil }
+        guard target.count > start + 4, ByteComparison.hasPrefix(target, prefix) else { return nil }
         var slash = start
         while slash < target.count, target[slash] != UInt8(ascii: "/") {
             if target[slash] == UInt8(ascii: "?") { return nil }
@@ -34,11 +35,11 @@ struct AdapterPath {
         var end = slash + 1
         while end < target.count, target[end] != UInt8(ascii: "?") { end += 1 }
         let last = UnsafeRawBufferPointer(rebasing: target[(slash + 1)..<end])
-        if last.elementsEqual("mcp".utf8) {
+        if ByteComparison.isEqual(last, "mcp") {
             route = .mcp
-        } else if last.elementsEqual("sse".utf8) {
+        } else if ByteComparison.isEqual(last, "sse") {
             route = .sse
-        } else if last.elementsEqual("messages".utf8) {
+        } else if ByteComparison.isEqual(last, "messages") {
             route = .messages
         } else {
             return nil

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import MCPProtocol
+import Wire
 
 /// A session id that was opened for a principal on an adapter.
 ///
@@ -28,8 +29,7 @@ final class BoundSession {
     }
 
     func matches(_ bytes: UnsafeRawBufferPointer, adapter: String, principal: String) -> Bool {
-        text.count == bytes.count && self.adapter == adapter && self.principal == principal
-            && text.withUnsafeBytes { $0.elementsEqual(bytes) }
+        ByteComparison.isEqual(bytes, text) && self.adapter == adapter && self.principal == principal
     }
 }
 

@@ -102,7 +102,9 @@ extension ProxyExchange {
     private func prepareFields(_ request: RequestView) {
         fields = client.channel.allocator.buffer(capacity: request.head.length + 512)
         RequestFields.copy(request, into: &fields)
-        if forwarded.readableBytes == 0 || !(request.value(of: .host)?.elementsEqual(forwardedHost) ?? true) {
+        if forwarded.readableBytes == 0
+            || !(request.value(of: .host).map { ByteComparison.isEqual($0, forwardedHost) } ?? true)
+        {
             forwardedHost = request.value(of: .host).map { Array($0) } ?? []
             forwarded = RequestFields.forwarded(peer: client.peer, host: forwardedHost)
         }
@@ -306,7 +308,9 @@ extension ProxyExchange {
                 buffer.writeStaticString("Transfer-Encoding: chunked\r\n")
             }
         } else if let length = framing.remainingLength, length > 0 || method == .post {
-            buffer.writeString("Content-Length: \(length)\r\n")
+            buffer.writeStaticString("Content-Length: ")
+            RequestFields.writeDecimal(length, into: &buffer)
+            buffer.writeStaticString("\r\n")
         }
         buffer.writeStaticString("\r\n")
         return buffer
@@ -429,13 +433,14 @@ extension RoutingHeaders {
         switch protocolVersion {
         case .absent: true
         case .repeated: false
-        case .value(let text): text.count == 10 && (text.starts(with: "2024-".utf8) || text.starts(with: "2025-".utf8))
+        case .value(let text):
+            text.count == 10 && (ByteComparison.hasPrefix(text, "2025-") || ByteComparison.hasPrefix(text, "2024-"))
         }
     }
 
     /// Whether the revision in the version header has no batches: 2025-06-18 and later.
     var forbidsBatches: Bool {
         guard case .value(let text) = protocolVersion else { return false }
-        return text.elementsEqual("2025-06-18".utf8) || text.elementsEqual("2025-11-25".utf8)
+        return ByteComparison.isEqual(text, "2025-06-18") || ByteComparison.isEqual(text, "2025-11-25")
     }
 }

@@ -138,7 +138,9 @@ extension ProxyExchange {
             answersInChunks = clientIsHTTP11
             if clientIsHTTP11 { out.writeStaticString("Transfer-Encoding: chunked\r\n") }
         } else if response.status != 204, response.status != 304 {
-            out.writeString("Content-Length: \(response.framing.remainingLength ?? 0)\r\n")
+            out.writeStaticString("Content-Length: ")
+            RequestFields.writeDecimal(response.framing.remainingLength ?? 0, into: &out)
+            out.writeStaticString("\r\n")
         }
         if closesClient { out.writeStaticString("Connection: close\r\n") }
         isPassedInPieces = wantsPayload

@@ -40,8 +40,9 @@ final class ProxyExchange: RequestSink, Expiring {
         case modern
     }
 
-    unowned let proxy: ProxyLoop
-    unowned let client: HTTPServerConnection
+    let proxy: ProxyLoop
+    /// Keeps this exchange as its attachment; the connection lets go of it when it ends.
+    let client: HTTPServerConnection
 
     // The request
     var stage = Stage.idle

@@ -117,7 +117,7 @@ final class ProxyLoop: RequestRouter {
     }
 
     private func originFault(_ request: RequestView, _ origin: UnsafeRawBufferPointer?) -> GatewayFault? {
-        if let host = request.value(of: .host), !lastAllowedHost.elementsEqual(host) {
+        if let host = request.value(of: .host), !ByteComparison.isEqual(host, lastAllowedHost) {
             guard configuration.origins.allows(host: String(decoding: host, as: UTF8.self)) else { return .misdirected }
             lastAllowedHost = Array(host)
         }

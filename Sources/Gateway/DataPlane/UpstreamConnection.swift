@@ -36,6 +36,7 @@ final class UpstreamConnection: ChannelInboundHandler, Expiring {
     var sweepIndex = -1
 
     private let pool: UpstreamPool
+    private let proxy: ProxyLoop
     private var phase = Phase.connecting
     private var handlerContext: ChannelHandlerContext?
     private var pending = ByteBuffer()
@@ -48,9 +49,9 @@ final class UpstreamConnection: ChannelInboundHandler, Expiring {
 
     init(pool: UpstreamPool) {
         self.pool = pool
+        proxy = pool.proxy
     }
 
-    private var proxy: ProxyLoop { pool.proxy }
     /// Whether it can take a request.
     var isOpen: Bool { phase != .closed && phase != .connecting }
     /// Whether what is written leaves soon.
