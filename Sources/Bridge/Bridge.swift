@@ -40,6 +40,7 @@ public struct Bridge: Service, CustomStringConvertible {
         configuration.command = try ProgramPath.resolve(configuration.command, search: environment["PATH"])
         // A child that has gone would otherwise end the bridge with the next write.
         signal(SIGPIPE, SIG_IGN)
+        Self.raiseOpenFileLimit()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let result: Result<Void, any Error>
         do {
@@ -89,6 +90,19 @@ public struct Bridge: Service, CustomStringConvertible {
         } catch {
             return .failure(error)
         }
+    }
+
+    /// A session takes four descriptors and a connection or two: 1024, the usual soft limit, would be too few for the
+    /// default number of sessions.
+    ///
+    /// Where it can't be raised, sessions beyond it get 502.
+    private static func raiseOpenFileLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        let wanted = min(limit.rlim_max, 16384)
+        guard limit.rlim_cur < wanted else { return }
+        limit.rlim_cur = wanted
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
     private static var http: HTTPServerConfiguration {

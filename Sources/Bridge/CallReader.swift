@@ -14,8 +14,8 @@ final class CallReader {
     let exchange: HTTPExchange
 
     private let accept: AcceptHeader
-    private let isSubscription: Bool
-    private var hasBegun = false
+    /// Whether the answer is a stream, and has begun.
+    private(set) var hasBegun = false
     private var queue = CircularBuffer<(bytes: ByteBuffer, kind: ModernMultiplexer.Kind)>()
     private var lastProgress = NIODeadline.now()
 
@@ -25,42 +25,47 @@ final class CallReader {
     private(set) var isDone = false
 
     /// A reader that has read nothing.
-    init(_ exchange: HTTPExchange, accept: AcceptHeader, isSubscription: Bool) {
+    init(_ exchange: HTTPExchange, accept: AcceptHeader) {
         self.exchange = exchange
         self.accept = accept
-        self.isSubscription = isSubscription
     }
 
-    /// Takes a message of the child; returns by how much ``pendingBytes`` grew.
-    func add(_ bytes: ByteBuffer, _ kind: ModernMultiplexer.Kind) -> Int {
-        guard accept.eventStream || kind != .notification else { return 0 }
+    /// Takes a message of the child, to be written by ``flush(force:)``.
+    func add(_ bytes: ByteBuffer, _ kind: ModernMultiplexer.Kind) {
+        guard accept.eventStream || kind != .notification else { return }
         queue.append((bytes, kind))
         pendingBytes += bytes.readableBytes
-        return bytes.readableBytes
     }
 
-    /// Writes what the connection takes, or all with `force`; returns by how much ``pendingBytes`` shrank.
-    func flush(force: Bool) -> Int {
-        var written = 0
+    /// Writes what the connection takes, or all with `force`.
+    func flush(force: Bool) {
         while !isDone, let next = queue.first, force || !hasBegun || exchange.isWritable {
             queue.removeFirst()
-            written += next.bytes.readableBytes
+            pendingBytes -= next.bytes.readableBytes
+            lastProgress = .now()
             write(next.bytes, next.kind)
         }
-        pendingBytes -= written
-        if written > 0 { lastProgress = .now() }
-        return written
     }
 
-    /// Ends the request with our own error.
+    /// Ends the request with an error of our own; does nothing when the answer is here and just not taken yet.
     func fail(_ error: ByteBuffer) {
-        _ = flush(force: true)
+        flush(force: true)
+        guard !isDone else { return }
+        guard hasBegun || !accept.json else {
+            isDone = true
+            return exchange.respond(status: 502, json: error)
+        }
+        finish(error)
+    }
+
+    /// Ends a stream with an answer of our own, or breaks it off without one.
+    func finish(_ answer: ByteBuffer?) {
+        flush(force: true)
         guard !isDone else { return }
         isDone = true
-        guard hasBegun else { return exchange.respond(status: 502, json: error) }
-        // A subscription has no answer in the ordinary case: its client takes the break as a sign to ask again.
-        guard !isSubscription else { return exchange.abort() }
-        exchange.write(ServerSentEvent.encode(error, id: nil))
+        guard let answer else { return exchange.abort() }
+        beginStream()
+        exchange.write(ServerSentEvent.encode(answer, id: nil))
         exchange.end()
     }
 

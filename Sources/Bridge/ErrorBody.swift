@@ -21,4 +21,16 @@ enum ResultBody {
         body.writeStaticString(#","result":{}}"#)
         return body
     }
+
+    /// The result that ends a `subscriptions/listen` in good order (MCP 2026-07-28, patterns/subscriptions).
+    static func completion(subscription id: JSONRPCID) -> ByteBuffer {
+        var body = ByteBuffer()
+        body.writeStaticString(#"{"jsonrpc":"2.0","id":"#)
+        body.writeBytes(id.json)
+        body.writeStaticString(#","result":{"resultType":"complete","_meta":{"#)
+        body.writeStaticString(#""io.modelcontextprotocol/subscriptionId":"#)
+        body.writeBytes(id.json)
+        body.writeStaticString("}}}")
+        return body
+    }
 }

@@ -78,12 +78,24 @@ struct ModernMultiplexer {
                 + #"\#(call.number),"reason":"\#(reason)"}}"#)
     }
 
-    /// The child is gone: an answer that says `message` for every request in flight.
-    mutating func fail(_ message: String) -> [(call: Call, answer: ByteBuffer)] {
+    /// How a request ends that the child will not answer.
+    struct Failure: Equatable {
+        /// The request.
+        let call: Call
+        /// The error with the client's id.
+        let error: ByteBuffer
+        /// What ends a subscription in good order, with the client's id; `nil` for other requests.
+        let completion: ByteBuffer?
+    }
+
+    /// The child is gone: the ends of all requests in flight, the oldest first; the errors say `message`.
+    mutating func fail(_ message: String) -> [Failure] {
         let failed = calls.sorted { $0.key < $1.key }
         calls = [:]
         return failed.map { number, entry in
-            (Call(number: number), ErrorBody.json(id: entry.id, code: -32603, message: message))
+            Failure(
+                call: Call(number: number), error: ErrorBody.json(id: entry.id, code: -32603, message: message),
+                completion: entry.isSubscription ? ResultBody.completion(subscription: entry.id) : nil)
         }
     }
 

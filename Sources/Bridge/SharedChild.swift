@@ -19,7 +19,8 @@ final class SharedChild {
     private let log: Logger
     private var multiplexer = ModernMultiplexer()
     private var readers: [ModernMultiplexer.Call: CallReader] = [:]
-    private var pendingBytes = 0
+    /// The calls whose readers have not taken everything.
+    private var congested: Set<ModernMultiplexer.Call> = []
     private var isEnded = false
     private let onEnd: (SharedChild) -> Void
 
@@ -45,8 +46,7 @@ final class SharedChild {
         }
         lastUse = .now()
         let (call, line) = multiplexer.send(request)
-        let isSubscription = request.envelope.method.equals("subscriptions/listen")
-        readers[call] = CallReader(exchange, accept: accept, isSubscription: isSubscription)
+        readers[call] = CallReader(exchange, accept: accept)
         exchange.onClientGone = { [weak self] in self?.cancel(call) }
         exchange.onWritabilityChanged = { [weak self] in self?.flush(call) }
         child.send(line)
@@ -62,7 +62,7 @@ final class SharedChild {
     func end(_ reason: String) {
         guard !isEnded else { return }
         isEnded = true
-        failAll(reason)
+        failAll(reason, breaksSubscriptions: false)
         child.stop()
         onEnd(self)
     }
@@ -85,8 +85,8 @@ final class SharedChild {
 
     /// The client of `call` has gone, which is how a request is cancelled in this era.
     private func cancel(_ call: ModernMultiplexer.Call) {
-        guard let reader = readers.removeValue(forKey: call) else { return }
-        pendingBytes -= reader.pendingBytes
+        guard readers.removeValue(forKey: call) != nil else { return }
+        congested.remove(call)
         if let line = multiplexer.cancel(call) { child.send(line) }
         adjustReading()
     }
@@ -95,7 +95,7 @@ final class SharedChild {
         switch multiplexer.receive(message) {
         case .deliver(let call, let bytes, let kind):
             guard let reader = readers[call] else { return }
-            pendingBytes += reader.add(bytes, kind)
+            reader.add(bytes, kind)
             flush(call)
         case .ignored(let reason): log.debug("A message of the server was dropped", metadata: ["reason": "\(reason)"])
         }
@@ -105,28 +105,34 @@ final class SharedChild {
         guard !isEnded else { return }
         isEnded = true
         log.warning("A shared server ended", metadata: ["reason": "\(end.description)"])
-        failAll("the server ended: \(end.description)")
+        failAll("the server ended: \(end.description)", breaksSubscriptions: true)
         onEnd(self)
     }
 
-    private func failAll(_ reason: String) {
-        for (call, answer) in multiplexer.fail(reason) {
-            guard let reader = readers.removeValue(forKey: call) else { continue }
+    private func failAll(_ reason: String, breaksSubscriptions: Bool) {
+        for failure in multiplexer.fail(reason) {
+            guard let reader = readers.removeValue(forKey: failure.call) else { continue }
             reader.exchange.onClientGone = nil
-            reader.fail(answer)
+            if let completion = failure.completion, reader.hasBegun {
+                // A stream that breaks tells the client to ask again, one that ends in good order does not.
+                reader.finish(breaksSubscriptions ? nil : completion)
+            } else {
+                reader.fail(failure.error)
+            }
         }
         for reader in readers.values {
             // Answered already, but not taken yet: the server of HTTP writes the rest before it closes.
             reader.exchange.onClientGone = nil
-            _ = reader.flush(force: true)
+            reader.flush(force: true)
         }
         readers = [:]
-        pendingBytes = 0
+        congested = []
     }
 
     private func flush(_ call: ModernMultiplexer.Call) {
         guard let reader = readers[call] else { return }
-        pendingBytes -= reader.flush(force: false)
+        reader.flush(force: false)
+        if reader.pendingBytes > 0, readers[call] != nil { congested.insert(call) } else { congested.remove(call) }
         if reader.isDone {
             readers[call] = nil
             reader.exchange.onClientGone = nil
@@ -136,6 +142,7 @@ final class SharedChild {
     }
 
     private func adjustReading() {
+        let pendingBytes = congested.reduce(0) { $0 + (readers[$1]?.pendingBytes ?? 0) }
         if pendingBytes > configuration.maximumPendingBytes {
             child.setReading(false)
         } else if pendingBytes <= configuration.maximumPendingBytes / 2 {

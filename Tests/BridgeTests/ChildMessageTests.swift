@@ -181,6 +181,26 @@ struct ChildMessageTests {
         }
     }
 
+    @Test("while a reader takes nothing its child is held up, and other sessions are not")
+    func heldUp() async throws {
+        try await RunningBridge.with("legacy") { bridge in
+            let session = try await bridge.initialize()
+            let pid = try #require(try await session.processID())
+            let call = try await session.open(toolCall("flood", arguments: #"{"count":60,"size":100000}"#))
+            _ = try await call.reply { $0.status == 200 }
+            try await call.setReading(false)
+            try await RunningBridge.eventually("the child wrote nothing") {
+                RunningBridge.bytesWritten(by: pid) > 1_000_000
+            }
+            for _ in 0..<3 { #expect(try await bridge.initialize().call("echo").messages.count == 1) }
+            #expect(RunningBridge.bytesWritten(by: pid) < 4_000_000)
+            call.close()
+            try await RunningBridge.eventually("the child stayed held up") {
+                RunningBridge.bytesWritten(by: pid) > 6_000_000
+            }
+        }
+    }
+
     @Test("a reader that takes nothing for too long is disconnected, so that the others go on")
     func stalledReader() async throws {
         try await RunningBridge.with(

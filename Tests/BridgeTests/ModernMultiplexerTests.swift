@@ -130,9 +130,22 @@ struct ModernMultiplexerTests {
         let (second, _) = try shared.send(.request(#""1""#))
         let failed = shared.fail("the server ended")
         #expect(failed.map(\.call) == [first, second])
-        #expect(failed[0].answer.text.contains(#""id":1,"error":{"code":-32603"#))
-        #expect(failed[1].answer.text.contains(#""id":"1","error":{"code":-32603"#))
-        #expect(shared.fail("again").isEmpty)
+        #expect(failed[0].error.text.contains(#""id":1,"error":{"code":-32603"#))
+        #expect(failed[1].error.text.contains(#""id":"1","error":{"code":-32603"#))
+        #expect(failed.allSatisfy { $0.completion == nil })
+        let again = shared.fail("again")
+        #expect(again.isEmpty)
+    }
+
+    @Test("a subscription can end in good order, with its client's id")
+    func completion() throws {
+        var shared = ModernMultiplexer()
+        _ = try shared.send(.request(#""s""#, "subscriptions/listen"))
+        let ended = shared.fail("the bridge is stopping")
+        #expect(
+            ended.first?.completion?.text
+                == #"{"jsonrpc":"2.0","id":"s","result":{"resultType":"complete","_meta":{"io.modelcontextprotocol/subscriptionId":"s"}}}"#
+        )
     }
 
     @Test("a server's request is against the rules and goes nowhere")

@@ -21,8 +21,6 @@ struct Configure {
 struct RunningBridge: Sendable {
     /// Sends requests to it.
     let client: HTTPClient
-    /// The processes that it has now.
-    var children: [Int32] { Self.children(of: getpid(), naming: "jsonrpc") }
 
     /// Runs `body` with a bridge, stops the bridge, and waits for its end.
     static func with(
@@ -84,8 +82,9 @@ struct RunningBridge: Sendable {
         return !status.components(separatedBy: ") ").dropFirst().joined().hasPrefix("Z")
     }
 
-    private static func children(of parent: Int32, naming: String) -> [Int32] {
-        (read("/proc/\(parent)/task/\(parent)/children") ?? "").split(separator: " ").compactMap { Int32($0) }
+    /// How many bytes a process has written so far, to wherever.
+    static func bytesWritten(by pid: Int32) -> Int {
+        Int(read("/proc/\(pid)/io")?.number(after: "wchar: ") ?? 0)
     }
 
     private static func read(_ path: String) -> String? {
