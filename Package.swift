@@ -17,6 +17,9 @@ let strict: [SwiftSetting] =
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioConcurrency = Target.Dependency.product(name: "NIOConcurrencyHelpers", package: "swift-nio")
+/// Only tests use it: the other reader of HTTP that ours is compared with.
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
@@ -104,7 +107,7 @@ let package = Package(
         room("Spawn", "Spawn", ["CSpawn"]),
 
         tests("SpawnTests", ["Spawn"]),
-        tests("WireTests", ["Wire", nioCore]),
+        tests("WireTests", ["Wire", nioCore, nioEmbedded, nioHTTP1]),
         tests("HTTPTests", ["HTTP", "Wire", nioCore, nioPosix, nioConcurrency, logging]),
         tests("MCPProtocolTests", ["MCPProtocol"]),
         tests("ModelTests", ["Model", "RuntimeContract"]),

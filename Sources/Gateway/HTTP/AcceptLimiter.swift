@@ -3,8 +3,9 @@
 internal import NIOCore
 internal import Synchronization
 
-/// Holds back new connections while there are enough, and while descriptors have run out. Stands on the listening
-/// channel; those held back wait in the kernel's queue.
+/// Holds back new connections while there are enough, and while descriptors have run out.
+///
+/// Stands on the listening channel; those held back wait in the kernel's queue.
 final class AcceptLimiter: ChannelInboundHandler, Sendable {
     typealias InboundIn = any Channel
     typealias InboundOut = any Channel

@@ -3,7 +3,9 @@
 public import NIOCore
 internal import Wire
 
-/// Answers collected requests on the loop they came on. Confined to the loop.
+/// Answers collected requests on the loop they came on.
+///
+/// Confined to the loop.
 public protocol LoopResponder: AnyObject {
     /// Takes over `exchange`, which must be answered in the end.
     func respond(to request: HTTPRequest, on exchange: HTTPExchange)
@@ -11,6 +13,7 @@ public protocol LoopResponder: AnyObject {
 
 /// Collects the body of a request and hands the whole to a ``LoopResponder``.
 public final class CollectedRequest: RequestSink {
+    /// The framing of chunks is taken off.
     public let wantsPayload = true
 
     private let exchange: HTTPExchange
@@ -23,7 +26,6 @@ public final class CollectedRequest: RequestSink {
     ///
     /// - Parameters:
     ///   - maximumBodyBytes: A larger body is answered with 413; one that is announced is refused before it is sent.
-    ///   - path: The path to show the responder, percent-decoded; `nil` takes the request's own.
     public init(
         _ view: RequestView, on connection: HTTPServerConnection, maximumBodyBytes: Int, responder: any LoopResponder
     ) {
@@ -35,6 +37,7 @@ public final class CollectedRequest: RequestSink {
         if let length = view.head.framing.remainingLength, length > UInt64(maximumBodyBytes) { refuse() }
     }
 
+    /// Keeps the bytes, and hands the request on at its end.
     public func receive(_ bytes: ByteBuffer, isEnd: Bool) {
         guard !isRefused else { return }
         guard request.body.readableBytes + bytes.readableBytes <= maximumBodyBytes else { return refuse() }
@@ -46,10 +49,12 @@ public final class CollectedRequest: RequestSink {
         if isEnd { responder.respond(to: request, on: exchange) }
     }
 
+    /// Tells the one who answers.
     public func writabilityChanged() {
         exchange.onWritabilityChanged?()
     }
 
+    /// Tells the one who answers, if the answer has not ended.
     public func clientGone() {
         exchange.clientGone()
     }

@@ -12,8 +12,9 @@ public protocol Expiring: AnyObject {
     func deadlinePassed()
 }
 
-/// Looks at all deadlines of an event loop at a steady pace: one timer a loop instead of one a connection, and moving a
-/// deadline is a store. Confined to its loop.
+/// Looks at all deadlines of an event loop at a steady pace.
+///
+/// One timer a loop instead of one a connection, and moving a deadline is a store. Confined to its loop.
 public final class DeadlineSweep {
     /// The loop.
     public let eventLoop: any EventLoop
@@ -52,7 +53,9 @@ public final class DeadlineSweep {
         members.append(member)
     }
 
-    /// Stops to watch over `member`. Idempotent.
+    /// Stops to watch over `member`.
+    ///
+    /// Idempotent.
     public func remove(_ member: any Expiring) {
         let index = member.sweepIndex
         guard index >= 0 else { return }

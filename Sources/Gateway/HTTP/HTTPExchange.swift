@@ -2,7 +2,9 @@
 
 public import NIOCore
 
-/// One collected request and its answer, on the connection's loop. Never made for a proxied request.
+/// One collected request and its answer, on the connection's loop.
+///
+/// Never made for a proxied request.
 ///
 /// An answer is either one ``respond(_:body:)`` or a ``begin(status:headers:)``, any number of ``write(_:)`` and an
 /// ``end()``. After the client is gone everything written is dropped silently.

@@ -65,8 +65,10 @@ public final class HTTPServer: Service {
         count = ConnectionCount(maximum: configuration.maximumConnections)
     }
 
-    /// Listens until graceful shutdown or cancellation. Then: no new connections, idle ones are closed, requests under
-    /// way may go on for the drain time, the rest is broken off. On cancellation all is broken off at once.
+    /// Listens until graceful shutdown or cancellation.
+    ///
+    /// Then: no new connections, idle ones are closed, requests under way may go on for the drain time, the rest is
+    /// broken off. On cancellation all is broken off at once.
     ///
     /// - Throws: ``ListenError``.
     public func run() async throws {

@@ -3,7 +3,9 @@
 public import NIOCore
 internal import Wire
 
-/// What the connections of one event loop share. Confined to its loop.
+/// What the connections of one event loop share.
+///
+/// Confined to its loop.
 public final class HTTPServerLoop {
     /// The loop.
     public let eventLoop: any EventLoop

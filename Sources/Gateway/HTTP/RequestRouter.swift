@@ -3,7 +3,9 @@
 public import NIOCore
 public import Wire
 
-/// A request as it stands in the connection's buffer. Valid only during the call it is given to.
+/// A request as it stands in the connection's buffer.
+///
+/// Valid only during the call it is given to.
 public struct RequestView {
     /// What the head says.
     public let head: RequestHead
@@ -40,13 +42,17 @@ public struct RequestView {
     }
 }
 
-/// Decides what becomes of each request of a loop's connections. Confined to the loop.
+/// Decides what becomes of each request of a loop's connections.
+///
+/// Confined to the loop.
 public protocol RequestRouter: AnyObject {
     /// The one who takes the request's body and answers it. Called when the head is complete.
     func route(_ request: RequestView, on connection: HTTPServerConnection) -> any RequestSink
 }
 
-/// Takes the body of one request and answers it through the connection. Confined to the loop.
+/// Takes the body of one request and answers it through the connection.
+///
+/// Confined to the loop.
 public protocol RequestSink: AnyObject {
     /// Whether ``receive(_:isEnd:)`` is given payload only; otherwise the bytes as they came, chunk framing included.
     var wantsPayload: Bool { get }

@@ -2,7 +2,9 @@
 
 internal import NIOCore
 
-/// Lets a ``Responder`` answer on a task of its own, and carries its answer back to the loop. Confined to the loop.
+/// Lets a ``Responder`` answer on a task of its own, and carries its answer back to the loop.
+///
+/// Confined to the loop.
 public final class TaskResponder: LoopResponder {
     private let responder: any Responder
 
@@ -11,6 +13,7 @@ public final class TaskResponder: LoopResponder {
         self.responder = responder
     }
 
+    /// Starts the task, which is cancelled when the client goes away.
     public func respond(to request: HTTPRequest, on exchange: HTTPExchange) {
         let carrier = NIOLoopBound(exchange, eventLoop: exchange.eventLoop)
         let responder = responder

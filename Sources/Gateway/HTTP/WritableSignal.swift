@@ -2,7 +2,9 @@
 
 internal import Synchronization
 
-/// Wakes one task when a channel may be written to again. A signal that comes before the wait is not lost.
+/// Wakes one task when a channel may be written to again.
+///
+/// A signal that comes before the wait is not lost.
 final class WritableSignal: Sendable {
     private enum State {
         case quiet
@@ -12,7 +14,9 @@ final class WritableSignal: Sendable {
 
     private let state = Mutex(State.quiet)
 
-    /// Returns after the next ``signal()``, or at once if there was one since the last wait. One task at a time.
+    /// Returns after the next ``signal()``, or at once if there was one since the last wait.
+    ///
+    /// One task at a time.
     func wait() async {
         await withCheckedContinuation { continuation in
             let isSignalled = state.withLock { state in

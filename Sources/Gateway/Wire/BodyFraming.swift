@@ -28,6 +28,7 @@ public struct BodyFraming: Hashable, Sendable {
         case dataReturn
         case dataLineFeed
         case trailerStart
+        case trailerName
         case trailer
         case trailerLineFeed
         case lastLineFeed
@@ -143,7 +144,7 @@ public struct BodyFraming: Hashable, Sendable {
             try countOverhead()
             if byte == UInt8(ascii: "\r") {
                 state = .sizeLineFeed
-            } else if byte == UInt8(ascii: "\n") || byte == 0 {
+            } else if Self.isControl(byte) {
                 throw .badChunk
             }
         case .sizeLineFeed:
@@ -159,17 +160,23 @@ public struct BodyFraming: Hashable, Sendable {
             try countOverhead()
             if byte == UInt8(ascii: "\r") {
                 state = .lastLineFeed
-            } else if byte == UInt8(ascii: "\n") || byte == 0 || byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t")
-            {
-                throw .badChunk
+            } else if CharacterClass.token.contains(byte) {
+                state = .trailerName
             } else {
+                throw .badChunk
+            }
+        case .trailerName:
+            try countOverhead()
+            if byte == UInt8(ascii: ":") {
                 state = .trailer
+            } else if !CharacterClass.token.contains(byte) {
+                throw .badChunk
             }
         case .trailer:
             try countOverhead()
             if byte == UInt8(ascii: "\r") {
                 state = .trailerLineFeed
-            } else if byte == UInt8(ascii: "\n") || byte == 0 {
+            } else if Self.isControl(byte) {
                 throw .badChunk
             }
         case .trailerLineFeed:
@@ -190,6 +197,10 @@ public struct BodyFraming: Hashable, Sendable {
 
     private func expect(_ byte: UInt8, _ wanted: Unicode.Scalar) throws(HeadError) {
         guard byte == UInt8(ascii: wanted) else { throw .badChunk }
+    }
+
+    private static func isControl(_ byte: UInt8) -> Bool {
+        (byte < 0x20 && byte != UInt8(ascii: "\t")) || byte == 0x7F
     }
 
     private static func hexadecimal(_ byte: UInt8) -> UInt8? {

@@ -10,8 +10,8 @@ struct CharacterClass {
     /// What a request target may be made of: visible ASCII without the characters that no URI has.
     static var target: CharacterClass { CharacterClass(0xAFFF_FFF2_0000_0000, 0x47FF_FFFE_AFFF_FFFF) }
 
-    /// What a host may be made of: names, addresses, brackets, a port (RFC 3986 §3.2.2).
-    static var authority: CharacterClass { CharacterClass(0x2FFF_6FF2_0000_0000, 0x47FF_FFFE_AFFF_FFFE) }
+    /// What the name of a host may be made of (RFC 3986 §3.2.2), without the comma, which would make a list of it.
+    static var host: CharacterClass { CharacterClass(0x2BFF_6FF2_0000_0000, 0x47FF_FFFE_87FF_FFFE) }
 
     private let low: UInt64
     private let high: UInt64
@@ -22,6 +22,7 @@ struct CharacterClass {
         self.high = high
     }
 
+    /// Whether `byte` is in the set.
     @inline(__always)
     func contains(_ byte: UInt8) -> Bool {
         byte < 128 && (byte < 64 ? low : high) >> UInt64(byte & 63) & 1 == 1

@@ -118,7 +118,9 @@ public enum FieldName: UInt8, Hashable, Sendable {
         }
     }
 
-    /// Compares with a lower-case name. A name is a token, and of the bytes of tokens that `| 0x20` maps onto one
+    /// Compares with a lower-case name.
+    ///
+    /// A name is a token, and of the bytes of tokens that `| 0x20` maps onto one
     /// another only letters and `^`/`~` do, and no name above has a tilde; so this is exact.
     @inline(__always)
     private static func equal(_ bytes: UnsafePointer<UInt8>, _ name: StaticString, _ count: Int) -> Bool {

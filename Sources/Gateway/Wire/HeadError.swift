@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-/// Why a head, or the framing of a body, is refused (RFC 9112). What is refused is never passed on.
+/// Why a head, or the framing of a body, is refused (RFC 9112).
+///
+/// What is refused is never passed on.
 public enum HeadError: Error, Hashable, Sendable {
     /// The head is longer than allowed, or has more fields.
     case tooLarge

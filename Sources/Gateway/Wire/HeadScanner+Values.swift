@@ -20,11 +20,50 @@ extension HeadScanner {
             self = .fixed(number)
         }
 
+        /// `Transfer-Encoding`: a single `chunked`.
         mutating func add(transferEncoding base: UnsafePointer<UInt8>, _ value: Range<Int>) throws(HeadError) {
             guard case .none = self else { throw .badLength }
             guard HeadScanner.equals(base, value, "chunked") else { throw .badTransferCoding }
             self = .chunked
         }
+    }
+
+    /// What the connection options say (RFC 9110 §7.6.1): `close` wins, wherever it stands (RFC 9112 §9.3).
+    struct Persistence {
+        private var closes = false
+        private var keeps = false
+        /// Whether fields are named that must not be passed on.
+        private(set) var namesFields = false
+
+        /// Reads the list of a `Connection` line.
+        mutating func add(connection base: UnsafePointer<UInt8>, _ value: Range<Int>) {
+            // By far the most frequent value.
+            if HeadScanner.equals(base, value, "keep-alive") {
+                keeps = true
+                return
+            }
+            for option in ListElements(base, value) {
+                if HeadScanner.equals(base, option, "close") {
+                    closes = true
+                } else if HeadScanner.equals(base, option, "keep-alive") {
+                    keeps = true
+                } else {
+                    namesFields = true
+                }
+            }
+        }
+
+        /// Whether the connection goes on after the message.
+        func keepsAlive(isHTTP11: Bool) -> Bool { !closes && (isHTTP11 || keeps) }
+    }
+
+    /// Compares two texts of a head without regard to case.
+    static func equals(_ base: UnsafePointer<UInt8>, _ left: Range<Int>, _ right: Range<Int>) -> Bool {
+        func lowercased(_ byte: UInt8) -> UInt8 {
+            (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
+        }
+        return left.count == right.count
+            && zip(left, right).allSatisfy { lowercased(base[$0]) == lowercased(base[$1]) }
     }
 
     /// Compares, without regard to case, with a lower-case text.
@@ -39,6 +78,7 @@ extension HeadScanner {
         return true
     }
 
+    /// The method whose name is the first `count` bytes.
     static func method(_ base: UnsafePointer<UInt8>, _ count: Int) -> RequestHead.Method {
         // Methods are case-sensitive (RFC 9110 §9.1).
         func isExactly(_ text: StaticString) -> Bool {
@@ -68,30 +108,52 @@ extension HeadScanner {
         return minor == UInt8(ascii: "1")
     }
 
-    /// The part of a target that names the resource: of an absolute URI (RFC 9112 §3.2.2) what follows the host.
+    /// The part of a target that names the resource: of an absolute URI (RFC 9112 §3.2.2) what follows the host; and
+    /// where that host and its port are.
     ///
     /// An absolute URI without a path is refused rather than rewritten; no client of ours sends one to an origin server.
     static func originForm(
         _ base: UnsafePointer<UInt8>, _ target: Range<Int>, _ method: RequestHead.Method
-    ) throws(HeadError) -> Range<Int> {
-        if base[target.lowerBound] == UInt8(ascii: "/") { return target }
-        if target.count == 1, base[target.lowerBound] == UInt8(ascii: "*"), method == .options { return target }
+    ) throws(HeadError) -> (path: Range<Int>, authority: Range<Int>) {
+        if base[target.lowerBound] == UInt8(ascii: "/") { return (target, 0..<0) }
+        if target.count == 1, base[target.lowerBound] == UInt8(ascii: "*"), method == .options {
+            return (target, 0..<0)
+        }
         for scheme: StaticString in ["http://", "https://"] {
             let count = scheme.utf8CodeUnitCount
             guard target.count > count,
                 equals(base, target.lowerBound..<(target.lowerBound + count), scheme)
             else { continue }
             let rest = (target.lowerBound + count)..<target.upperBound
-            if let slash = rest.first(where: { base[$0] == UInt8(ascii: "/") }), slash > rest.lowerBound {
-                return slash..<target.upperBound
+            if let slash = rest.first(where: { base[$0] == UInt8(ascii: "/") }),
+                isAuthority(base, rest.lowerBound..<slash)
+            {
+                return (slash..<target.upperBound, rest.lowerBound..<slash)
             }
         }
         throw .badTarget
     }
 
+    /// Whether `value` is a host, and a port where there is a colon (RFC 9110 §7.2, RFC 3986 §3.2.2).
+    ///
     /// An empty host is allowed by RFC 9112 §3.2 but says nothing; it is refused.
     static func isAuthority(_ base: UnsafePointer<UInt8>, _ value: Range<Int>) -> Bool {
-        !value.isEmpty && value.allSatisfy { CharacterClass.authority.contains(base[$0]) }
+        var at = value.lowerBound
+        let end = value.upperBound
+        let isLiteral = at < end && base[at] == UInt8(ascii: "[")
+        if isLiteral { at += 1 }
+        let start = at
+        while at < end, CharacterClass.host.contains(base[at]) || (isLiteral && base[at] == UInt8(ascii: ":")) {
+            at += 1
+        }
+        guard at > start else { return false }
+        if isLiteral {
+            guard at < end, base[at] == UInt8(ascii: "]") else { return false }
+            at += 1
+        }
+        guard at < end else { return true }
+        guard base[at] == UInt8(ascii: ":") else { return false }
+        return ((at + 1)..<end).allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(base[$0]) }
     }
 }
 

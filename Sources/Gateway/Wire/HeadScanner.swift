@@ -28,11 +28,10 @@ public struct HeadScanner: Sendable {
         var at = max(0, searched - 3)
         while at < bytes.count, let found = memchr(base + at, 10, bytes.count - at) {
             let lineFeed = UnsafeRawPointer(found) - base
+            // First of all, so that what is wrong behind the limit is the same wrong however the bytes come.
+            guard lineFeed < limits.bytes else { throw .tooLarge }
             guard lineFeed > 0, bytes[lineFeed - 1] == 13 else { throw .badLine }
-            if lineFeed == 1 || (lineFeed >= 3 && bytes[lineFeed - 2] == 10) {
-                guard lineFeed < limits.bytes else { throw .tooLarge }
-                return lineFeed + 1
-            }
+            if lineFeed == 1 || (lineFeed >= 3 && bytes[lineFeed - 2] == 10) { return lineFeed + 1 }
             at = lineFeed + 1
         }
         guard bytes.count < limits.bytes else { throw .tooLarge }
@@ -41,10 +40,13 @@ public struct HeadScanner: Sendable {
 
     /// The head of a request that begins at the first byte of `bytes`, or `nil` when its end is not there yet.
     ///
+    /// What can't begin a request, as TLS can't, is refused at once: its sender would wait for ever.
+    ///
     /// - Parameter searched: how many bytes an earlier call has looked at in vain.
     public mutating func request(
         _ bytes: UnsafeRawBufferPointer, searched: Int = 0, limits: HeadLimits
     ) throws(HeadError) -> RequestHead? {
+        if let first = bytes.first, !CharacterClass.token.contains(first) { throw .badStartLine }
         guard let end = try Self.end(of: bytes, searched: searched, limits: limits) else { return nil }
         guard let base = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return nil }
         var head = RequestHead()
@@ -53,6 +55,7 @@ public struct HeadScanner: Sendable {
         try fieldLines(base, fields, end, limits)
 
         var length = Length.none
+        var persistence = Persistence()
         var hosts = 0
         for line in lines {
             switch line.name {
@@ -61,8 +64,11 @@ public struct HeadScanner: Sendable {
             case .host:
                 hosts += 1
                 guard Self.isAuthority(base, line.value) else { throw .badHost }
-            case .connection:
-                try connection(base, line.value, isHTTP11: head.isHTTP11, &head.keepsAlive, &head.namesHopByHopFields)
+                // RFC 9112 §3.2: a client sends the same in both. We look at one of them, another reader might at both.
+                guard head.targetAuthority.isEmpty || Self.equals(base, head.targetAuthority, line.value) else {
+                    throw .badHost
+                }
+            case .connection: persistence.add(connection: base, line.value)
             case .expect:
                 // RFC 9110 §10.1.1: 100-continue is the only expectation there is; others may be ignored.
                 if Self.equals(base, line.value, "100-continue") { head.expectsContinue = head.isHTTP11 }
@@ -70,6 +76,8 @@ public struct HeadScanner: Sendable {
             }
         }
         guard hosts == 1 || (hosts == 0 && !head.isHTTP11) else { throw .badHost }
+        head.keepsAlive = persistence.keepsAlive(isHTTP11: head.isHTTP11)
+        head.namesHopByHopFields = persistence.namesFields
         switch length {
         case .none: head.framing = .none
         case .fixed(let count): head.framing = .length(count)
@@ -87,24 +95,28 @@ public struct HeadScanner: Sendable {
     public mutating func response(
         _ bytes: UnsafeRawBufferPointer, searched: Int = 0, answersHead: Bool = false, limits: HeadLimits
     ) throws(HeadError) -> ResponseHead? {
+        if let first = bytes.first, first != UInt8(ascii: "H") { throw .badStartLine }
         guard let end = try Self.end(of: bytes, searched: searched, limits: limits) else { return nil }
         guard let base = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return nil }
         var head = ResponseHead()
         head.length = end
         let isHTTP11 = try statusLine(base, end, &head)
-        head.keepsAlive = isHTTP11
         try fieldLines(base, head.fieldsStart, end, limits)
 
         var length = Length.none
+        var persistence = Persistence()
         for line in lines {
             switch line.name {
             case .contentLength: try length.add(contentLength: base, line.value)
             case .transferEncoding: try length.add(transferEncoding: base, line.value)
-            case .connection:
-                try connection(base, line.value, isHTTP11: isHTTP11, &head.keepsAlive, &head.namesHopByHopFields)
+            case .connection: persistence.add(connection: base, line.value)
             default: break
             }
         }
+        head.keepsAlive = persistence.keepsAlive(isHTTP11: isHTTP11)
+        head.namesHopByHopFields = persistence.namesFields
+        // RFC 9112 §6.1: an HTTP/1.0 message with Transfer-Encoding has faulty framing.
+        if case .chunked = length, !isHTTP11 { throw .badTransferCoding }
         if answersHead || head.status < 200 || head.status == 204 || head.status == 304 {
             head.framing = .none
             return head
@@ -135,12 +147,11 @@ public struct HeadScanner: Sendable {
         guard at > start, base[at] == UInt8(ascii: " ") else {
             throw base[at] == UInt8(ascii: "\r") ? .badStartLine : .badTarget
         }
-        head.target = try Self.originForm(base, start..<at, head.method)
+        (head.target, head.targetAuthority) = try Self.originForm(base, start..<at, head.method)
         at += 1
         head.isHTTP11 = try Self.version(base, at)
         at += 8
         guard base[at] == UInt8(ascii: "\r"), base[at + 1] == UInt8(ascii: "\n") else { throw .badStartLine }
-        head.keepsAlive = head.isHTTP11
         return at + 2
     }
 
@@ -218,25 +229,6 @@ public struct HeadScanner: Sendable {
                 if at & 7 == start & 7, at + 8 <= end { break }
             }
             if !(base[at] >= 0x20 ? base[at] != 0x7F : base[at] == UInt8(ascii: "\t")) { return at }
-        }
-    }
-
-    /// Reads a list of connection options (RFC 9110 §7.6.1).
-    private func connection(
-        _ base: UnsafePointer<UInt8>, _ value: Range<Int>, isHTTP11: Bool, _ keepsAlive: inout Bool, _ names: inout Bool
-    ) throws(HeadError) {
-        if Self.equals(base, value, "keep-alive") {
-            keepsAlive = true
-            return
-        }
-        for option in ListElements(base, value) {
-            if Self.equals(base, option, "close") {
-                keepsAlive = false
-            } else if Self.equals(base, option, "keep-alive") {
-                if !isHTTP11 { keepsAlive = true }
-            } else {
-                names = true
-            }
         }
     }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-/// What the head of a request says about the request, apart from its fields. Offsets are from its first byte.
+/// What the head of a request says about the request, apart from its fields.
+///
+/// Offsets are from its first byte.
 public struct RequestHead: Hashable, Sendable {
     /// The methods that are told apart.
     public enum Method: Hashable, Sendable {
@@ -26,6 +28,8 @@ public struct RequestHead: Hashable, Sendable {
     public internal(set) var methodRange = 0..<0
     /// Where the path and the query stand: begins with `/`, or is `*`.
     public internal(set) var target = 0..<0
+    /// Where the host and port of an absolute target stand; empty in other targets.
+    var targetAuthority = 0..<0
     /// Whether it is HTTP/1.1, not 1.0.
     public internal(set) var isHTTP11 = true
     /// How long the body is.
