@@ -5,7 +5,7 @@ import Testing
 
 @testable import Bridge
 
-@Suite("Children that misbehave, and the end of all of them")
+@Suite("Children that misbehave, and the end of all of them", .serialized)
 struct ChildHygieneTests {
     @Test("a child that dies fails its requests with their own ids, and its session is gone")
     func death() async throws {

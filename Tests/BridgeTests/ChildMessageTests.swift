@@ -4,7 +4,7 @@ import Testing
 
 @testable import Bridge
 
-@Suite("Messages of a legacy child")
+@Suite("Messages of a legacy child", .serialized)
 struct ChildMessageTests {
     @Test("progress comes on the stream of its call, before the answer")
     func progress() async throws {
@@ -172,7 +172,7 @@ struct ChildMessageTests {
         try await RunningBridge.with("legacy", Configure { $0.maximumPendingBytes = 64 * 1024 }) { bridge in
             let session = try await bridge.initialize()
             let call = try await session.open(
-                toolCall("flood", arguments: #"{"count":60,"size":50000}"#))
+                toolCall("flood", arguments: #"{"count":60,"size":20000}"#))
             try await call.setReading(false)
             // With the child held up nothing else of it comes through; that it is not lost is what counts.
             try await call.setReading(true)

@@ -138,12 +138,18 @@ final class HTTPConversation: Sendable {
 
     private let state = Mutex(State())
 
-    /// Waits until `condition` holds for what has arrived; fails after twenty seconds.
+    /// Waits until `condition` holds for what has arrived; fails after a minute.
     func reply(line: Int = #line, until condition: @Sendable (HTTPReply) -> Bool) async throws -> HTTPReply {
-        let deadline = ContinuousClock.now + .seconds(20)
+        let deadline = ContinuousClock.now + .seconds(60)
+        var seen = -1
+        var reply = now
         while true {
-            let reply = now
-            if condition(reply) { return reply }
+            let size = state.withLock { $0.bytes.count + ($0.isClosed ? 1 : 0) }
+            if size != seen {
+                seen = size
+                reply = now
+                if condition(reply) { return reply }
+            }
             guard ContinuousClock.now < deadline, !reply.isClosed else {
                 throw Unmet(
                     seen:

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Bridge
 
-@Suite("A legacy client and the bridge")
+@Suite("A legacy client and the bridge", .serialized)
 struct LegacyBridgeTests {
     @Test("a session begins with initialize, answers calls, and ends with DELETE")
     func lifecycle() async throws {
@@ -223,7 +223,7 @@ struct LegacyBridgeTests {
 
     @Test("a session without a client for long enough ends")
     func idle() async throws {
-        try await RunningBridge.with("legacy", Configure { $0.idleTimeout = .milliseconds(1500) }) { bridge in
+        try await RunningBridge.with("legacy", Configure { $0.idleTimeout = .seconds(3) }) { bridge in
             let quiet = try await bridge.initialize()
             let pid = try #require(try await quiet.processID())
             let listening = try await bridge.initialize()

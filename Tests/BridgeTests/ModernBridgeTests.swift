@@ -4,7 +4,7 @@ import Testing
 
 @testable import Bridge
 
-@Suite("A modern client and the bridge")
+@Suite("A modern client and the bridge", .serialized)
 struct ModernBridgeTests {
     @Test("a call is answered with JSON, its id as it was, and no session")
     func call() async throws {

@@ -64,11 +64,11 @@ struct RunningBridge: Sendable {
         }
     }
 
-    /// Waits until `condition` holds; fails after twenty seconds.
+    /// Waits until `condition` holds; fails after a minute.
     static func eventually(
         _ what: Comment, _ location: SourceLocation = #_sourceLocation, _ condition: () async throws -> Bool
     ) async throws {
-        let deadline = ContinuousClock.now + .seconds(20)
+        let deadline = ContinuousClock.now + .seconds(60)
         while ContinuousClock.now < deadline {
             if try await condition() { return }
             try await Task.sleep(for: .milliseconds(5))
