@@ -93,7 +93,7 @@ let package = Package(
         room("MemoryRuntime", "Runtimes/Memory", ["RuntimeContract", "Supervision", lifecycle]),
         room(
             "ProcessRuntime", "Runtimes/Process",
-            ["RuntimeContract", "Supervision", "Spawn", nioCore, nioPosix, logging, lifecycle]),
+            ["RuntimeContract", "Supervision", "Spawn", "CSpawn", nioCore, nioPosix, logging, lifecycle]),
 
         room("Store", "Store", ["Model", "RuntimeContract", "CSQLite"]),
 
@@ -126,7 +126,9 @@ let package = Package(
         tests("RuntimeContractTests", ["RuntimeContract"]),
         tests("SupervisionTests", ["Supervision", "RuntimeContract"]),
         tests("MemoryRuntimeTests", ["MemoryRuntime", "RuntimeConformance", "RuntimeContract"]),
-        tests("ProcessRuntimeTests", ["ProcessRuntime", "RuntimeConformance", "RuntimeContract", "Spawn", logging]),
+        tests(
+            "ProcessRuntimeTests",
+            ["ProcessRuntime", "Supervision", "RuntimeConformance", "RuntimeContract", "Spawn", nioPosix, logging]),
         tests("BridgeTests", ["Bridge", "HTTP", "MCPProtocol", nioCore, nioPosix]),
         // The properties that Fuzz/run fuzzes, held against the corpora it keeps.
         .testTarget(

@@ -16,26 +16,8 @@ final class Reaper: Sendable {
     private init() {
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         precondition(epoll >= 0, "no descriptor is left for epoll")
-        var attributes = pthread_attr_t()
-        pthread_attr_init(&attributes)
-        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-        pthread_attr_setstacksize(&attributes, 256 * 1024)
-        var all = sigset_t()
-        var before = sigset_t()
-        sigfillset(&all)
-        // Signals of the process belong to other threads.
-        pthread_sigmask(SIG_BLOCK, &all, &before)
-        var thread = pthread_t()
-        let error = pthread_create(
-            &thread, &attributes,
-            { _ in
-                // Waits until `shared` is assigned, which is when this initializer has returned.
-                Reaper.shared.run()
-                return nil
-            }, nil)
-        pthread_sigmask(SIG_SETMASK, &before, nil)
-        pthread_attr_destroy(&attributes)
-        precondition(error == 0, "no thread can be made")
+        // The thread waits until `shared` is assigned, which is when this initializer has returned.
+        LongLivedThread.start(named: "reaper") { Reaper.shared.run() }
     }
 
     /// Begins to wait for the end of `child`, which `pidfd` stands for.
@@ -52,8 +34,7 @@ final class Reaper: Sendable {
         child.finish()
     }
 
-    private func run() {
-        cspawn_name_thread("reaper")
+    private func run() -> Never {
         var events = [epoll_event](repeating: epoll_event(), count: 64)
         while true {
             let count = epoll_wait(epoll, &events, Int32(events.count), -1)

@@ -4,6 +4,7 @@
 
 // Not part of the Glibc module.
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/types.h>
 
 /// What is started, and how. All memory stays the caller's and is only read during the call.

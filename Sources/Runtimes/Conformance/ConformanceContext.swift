@@ -24,7 +24,9 @@ struct ConformanceContext: Sendable {
 
     func runDriver() async throws { try await services.run() }
 
-    /// Begins a graceful shutdown. Idempotent.
+    /// Begins a graceful shutdown.
+    ///
+    /// Idempotent.
     func shutDown() async { await services.triggerGracefulShutdown() }
 
     // MARK: - Specs

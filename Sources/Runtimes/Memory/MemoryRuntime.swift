@@ -66,8 +66,10 @@ public final class MemoryRuntime: RuntimeDriver {
     /// Lets every start fail for this reason, until it is `nil` again.
     public func failStarts(_ reason: String?) { launcher.failStarts(reason) }
 
-    /// Loses the contact to the simulated platform: calls throw `unavailable`, instances become unknown and keep their
-    /// endpoints. What happens meanwhile is seen when the contact is restored.
+    /// Loses the contact to the simulated platform: calls throw `unavailable`, instances become unknown and keep
+    /// their endpoints.
+    ///
+    /// What happens meanwhile is seen when the contact is restored.
     public func cutConnection() { contact.lose() }
 
     /// Ends what ``cutConnection()`` began.

@@ -1,198 +1,109 @@
 // SPDX-License-Identifier: MIT
 
-internal import Glibc
+import Glibc
 public import Logging
+public import NIOCore
+public import NIOPosix
 public import RuntimeContract
-internal import ServiceLifecycle
-internal import Synchronization
+import Supervision
 
-/// Runs workloads as child processes of the gateway.
+/// Runs workloads as child processes of this one.
 ///
-/// The processes end with the gateway, however it ends: nothing is adopted by the next one, and nothing is left behind.
+/// HTTP servers get a port of the loopback interface each; stdio servers run behind the bridge, which listens on a Unix
+/// socket. Children never outlive this process: they are ended at shutdown, and the kernel kills them if it is killed.
 public final class ProcessRuntime: RuntimeDriver {
-    private struct State {
-        var workloads: [WorkloadID: Workload] = [:]
-        var isStopped = false
-    }
-
     /// What this driver can do.
     public let capabilities: RuntimeCapabilities
-
     private let configuration: ProcessRuntimeConfiguration
-    private let logger: Logger
+    private let supervisor: Supervisor<ProcessLauncher>
     private let publisher = RuntimeStatePublisher()
-    private let state = Mutex(State())
-    private let jobs: AsyncStream<@Sendable () async -> Void>
-    private let addJob: AsyncStream<@Sendable () async -> Void>.Continuation
-    private let sockets: String
-    private let isSocketDirectoryOurs: Bool
+    private let archive: LogArchive
+    private let sockets: SocketDirectory
 
-    /// Prepares the driver; makes the directories for logs and sockets below the state directory.
-    public init(configuration: ProcessRuntimeConfiguration, logger: Logger) {
+    /// A driver with nothing in it, which starts nothing before ``run()`` is called.
+    ///
+    /// - Parameters:
+    ///   - configuration: what there is to know of the machine.
+    ///   - logger: hears of every start and end of an instance.
+    ///   - eventLoopGroup: where readiness is asked from.
+    public init(
+        configuration: ProcessRuntimeConfiguration, logger: Logger,
+        eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
+    ) {
+        precondition(configuration.stateDirectory.hasPrefix("/"), "the state directory is absolute")
         self.configuration = configuration
-        self.logger = logger
         capabilities = RuntimeCapabilities(
-            name: "process", survivesGatewayRestart: false, maximumReplicas: configuration.capacity,
-            sources: [.image, .command], enforceableLimits: [.openFiles], keepsPreviousLogs: true,
-            supportsWorkloadIdentity: false)
-        // An instance is one job; the capacity bounds them, and replacements wait for the end of what they replace.
-        (jobs, addJob) = AsyncStream.makeStream(
-            of: (@Sendable () async -> Void).self, bufferingPolicy: .bufferingOldest(configuration.capacity * 2 + 16))
-        mkdir("\(configuration.stateDirectory)/logs", 0o700)
-        let directory = "\(configuration.stateDirectory)/sockets"
-        // The name of an instance and the suffix come behind; a socket's path has at most 107 bytes (unix(7)).
-        if directory.utf8.count + 1 + WorkloadID.maximumLength + 12 <= 107 {
-            mkdir(directory, 0o700)
-            sockets = directory
-            isSocketDirectoryOurs = false
-        } else {
-            var template = Array("/tmp/mcp-gateway.XXXXXX".utf8CString)
-            sockets = mkdtemp(&template).map { String(cString: $0) } ?? directory
-            isSocketDirectoryOurs = true
+            name: "process", survivesGatewayRestart: false, maximumReplicas: configuration.maximumReplicas,
+            sources: Set(RuntimeCapabilities.SourceKind.allCases), enforceableLimits: [.openFiles],
+            keepsPreviousLogs: true, supportsWorkloadIdentity: false)
+        let archive = LogArchive(
+            directory: "\(configuration.stateDirectory)/logs", limits: configuration.logLimits)
+        let sockets = SocketDirectory(stateDirectory: configuration.stateDirectory)
+        let launcher = ProcessLauncher(
+            configuration: configuration, group: eventLoopGroup, logger: logger, archive: archive, sockets: sockets)
+        self.archive = archive
+        self.sockets = sockets
+        let publisher = publisher
+        supervisor = Supervisor(
+            launcher: launcher, backoff: configuration.backoff, maximumInstances: configuration.capacity
+        ) { id, status in
+            publisher.update { $0.workloads[id] = status }
         }
     }
 
-    /// Supervises until graceful shutdown or cancellation, then stops every instance and returns when all are gone.
-    public func run() async throws {
-        await withDiscardingTaskGroup { group in
-            for await job in jobs.cancelOnGracefulShutdown() { group.addTask { await job() } }
-            let workloads = state.withLock { state in
-                state.isStopped = true
-                return Array(state.workloads.values)
-            }
-            for workload in workloads { workload.shutDown() }
-        }
-        addJob.finish()
+    /// Supervises until graceful shutdown or cancellation; every instance has ended when it returns.
+    ///
+    /// At shutdown all instances are asked to end at the same moment, and each is killed after its grace period.
+    public func run() async {
+        sockets.removeLeftovers()
+        await supervisor.run()
+        sockets.removeAll()
         publisher.finish()
-        if isSocketDirectoryOurs { rmdir(sockets) }
     }
 
-    // MARK: - RuntimeDriver
-
-    /// Checks the parts that a local process can't have.
+    /// Checks that `spec` could run: the rules for every driver, an image that the catalogue has, and a bridge for a
+    /// stdio server.
     public func validate(_ spec: WorkloadSpec) throws(RuntimeError) {
-        guard (0...configuration.capacity).contains(spec.replicas) else {
-            throw RuntimeError(
-                .invalidSpec, "replicas: \(spec.replicas) is not in 0...\(configuration.capacity)", workload: spec.id)
-        }
-        guard !spec.usesWorkloadIdentity else {
-            throw RuntimeError(
-                .unsupported, "workload identities exist on clusters only; local processes run as the gateway's user",
-                workload: spec.id)
-        }
-        switch spec.source {
-        case .image(let name, let version):
-            guard configuration.catalogue.image(name, version) != nil else {
-                throw RuntimeError(.invalidSpec, configuration.catalogue.absence(of: name, version), workload: spec.id)
-            }
-        case .command(let command):
-            guard !command.executable.isEmpty else {
-                throw RuntimeError(.invalidSpec, "command: a program is needed", workload: spec.id)
-            }
-            if let directory = command.workingDirectory, !directory.hasPrefix("/") {
-                throw RuntimeError(
-                    .invalidSpec, "workingDirectory: '\(directory)' is not absolute", workload: spec.id)
-            }
+        try SpecRules.check(spec, capabilities: capabilities)
+        let resolved = try LaunchPlan.resolve(spec, configuration.catalogue)
+        if resolved.transport == .stdio, configuration.bridgeExecutable == nil {
+            throw RuntimeError(.unsupported, "transport: no bridge for stdio servers is configured", workload: spec.id)
         }
     }
 
-    /// Nothing survives from before, so all is missing.
+    /// Finds nothing from before: children end with the driver.
     public func recover(_ desired: [WorkloadSpec]) async throws(RuntimeError) -> RecoveryReport {
-        let known = state.withLock { Set($0.workloads.keys) }
-        let wanted = Set(desired.map(\.id))
-        return RecoveryReport(
-            adopted: known.intersection(wanted), missing: wanted.subtracting(known), orphaned: known.subtracting(wanted)
-        )
+        supervisor.recoveryReport(desired)
     }
 
-    /// See ``RuntimeDriver/apply(_:)``.
+    /// Makes `spec` the desired state of its workload.
     public func apply(_ spec: WorkloadSpec) async throws(RuntimeError) -> ApplyOutcome {
         try validate(spec)
-        while true {
-            if Task.isCancelled { throw RuntimeError(.cancelled, "the call was cancelled", workload: spec.id) }
-            let (workload, isNew) = try place(spec)
-            guard !workload.isBeingRemoved else {
-                // Calls about one workload take effect one after the other.
-                await workload.remove(gracePeriod: spec.gracePeriod)
-                forget(workload)
-                continue
-            }
-            if isNew {
-                workload.settle()
-                return .created
-            }
-            return try workload.apply(spec)
-        }
+        return try await supervisor.apply(spec)
     }
 
-    /// The workload of that name, made if there is none, with room for its replicas.
-    private func place(_ spec: WorkloadSpec) throws(RuntimeError) -> (Workload, isNew: Bool) {
-        try state.withLock { state throws(RuntimeError) in
-            guard !state.isStopped else {
-                throw RuntimeError(.unavailable, "the gateway is stopping", workload: spec.id)
-            }
-            let others = state.workloads.values.filter { $0.id != spec.id }.map(\.target.replicas).reduce(0, +)
-            guard others + spec.replicas <= configuration.capacity else {
-                throw RuntimeError(
-                    .capacityExceeded,
-                    "\(spec.replicas) instances beside \(others) others are more than the \(configuration.capacity) allowed",
-                    workload: spec.id)
-            }
-            if let workload = state.workloads[spec.id] { return (workload, false) }
-            let workload = Workload(spec, surroundings)
-            state.workloads[spec.id] = workload
-            return (workload, true)
-        }
-    }
-
-    private var surroundings: Workload.Surroundings {
-        Workload.Surroundings(
-            configuration: configuration, sockets: sockets, logs: "\(configuration.stateDirectory)/logs",
-            logger: logger,
-            publish: { [publisher] status, id in publisher.update { $0.workloads[id] = status } },
-            start: { [addJob] job in addJob.yield(job) })
-    }
-
-    /// See ``RuntimeDriver/remove(_:gracePeriod:)``.
+    /// Ends a workload and deletes its logs.
     public func remove(_ id: WorkloadID, gracePeriod: Duration) async throws(RuntimeError) {
-        guard let workload = state.withLock({ $0.workloads[id] }) else { return }
-        await workload.remove(gracePeriod: gracePeriod)
-        if Task.isCancelled {
-            throw RuntimeError(.cancelled, "the call was cancelled; the removal goes on", workload: id)
-        }
-        forget(workload)
+        try await supervisor.remove(id, gracePeriod: gracePeriod)
     }
 
-    private func forget(_ workload: Workload) {
-        let isForgotten = state.withLock { state in
-            guard state.workloads[workload.id] === workload else { return false }
-            state.workloads[workload.id] = nil
-            return true
-        }
-        if isForgotten { publisher.update { $0.workloads[workload.id] = nil } }
-    }
-
-    /// See ``RuntimeDriver/status(of:)``.
+    /// What is known of the workload now.
     public func status(of id: WorkloadID) async throws(RuntimeError) -> WorkloadStatus {
-        guard let workload = state.withLock({ $0.workloads[id] }) else {
+        guard let status = supervisor.status(of: id) else {
             throw RuntimeError(.notFound, "there is no such workload", workload: id)
         }
-        return workload.status
+        return status
     }
 
-    /// See ``RuntimeDriver/observe()``.
+    /// The state of all workloads, and each newer one.
     public func observe() -> RuntimeEvents { publisher.events() }
 
-    /// See ``RuntimeDriver/logs(of:options:)``.
+    /// What an instance wrote on its standard output and error.
     public func logs(of instance: InstanceID, options: LogOptions) async throws(RuntimeError) -> LogStream {
-        guard let log = state.withLock({ $0.workloads[instance.workload] })?.log(instance.ordinal) else {
-            throw RuntimeError(.notFound, "there is no instance \(instance)", workload: instance.workload)
+        guard let log = archive.log(of: instance, previous: options.previous) else {
+            let what = options.previous ? "\(instance) has no previous log" : "there is no log of \(instance)"
+            throw RuntimeError(.notFound, what, workload: instance.workload)
         }
-        if options.previous, access(log.path(.previous), F_OK) != 0 {
-            throw RuntimeError(
-                .notFound, "\(instance) has no previous log: it was not started again", workload: instance.workload)
-        }
-        let reader = LogReader(log, options)
-        return LogStream { () async throws(RuntimeError) in await reader.next() }
+        return LogReader(log, options: options, now: .now).stream
     }
 }

@@ -1,38 +1,59 @@
 // SPDX-License-Identifier: MIT
 
-/// How local processes are run.
+public import Supervision
+
+/// What a process driver needs to know of the machine.
 public struct ProcessRuntimeConfiguration: Sendable {
-    /// The directory for logs and sockets; absolute, exists, and only this gateway uses it.
+    /// Bounds of an instance's log files.
+    public struct LogLimits: Hashable, Sendable {
+        /// The size at which a file is set aside and a new one begun, in bytes; one that was set aside is kept.
+        public var fileBytes: Int
+
+        /// Describes bounds.
+        public init(fileBytes: Int = 4 << 20) {
+            self.fileBytes = fileBytes
+        }
+    }
+
+    /// The absolute directory for logs and sockets; made if need be, readable by this user only.
+    ///
+    /// At most one driver at a time may use it.
     public var stateDirectory: String
-    /// The program that is run as `… bridge --socket PATH -- COMMAND` for servers that speak on standard input and output.
-    public var bridgeExecutable: String
-    /// Which images there are.
+    /// The program that gives a stdio server an HTTP endpoint: started as `<path> bridge --socket <path> -- command…`.
+    ///
+    /// Without one, stdio servers are refused.
+    public var bridgeExecutable: String?
+    /// What an image's name and version stand for.
     public var catalogue: Catalogue
-    /// How many instances there may be, all workloads together.
+    /// How many instances there may be at once, of all workloads together.
     public var capacity: Int
-    /// What every server finds in its environment; those of its image and of its workload are added.
+    /// How many replicas a workload may have.
+    public var maximumReplicas: Int
+    /// The variables that every instance gets; see ``ChildEnvironment/inherited(from:)``.
     public var baseEnvironment: [String: String]
     /// How long to wait before an instance that ended is started again.
-    public var backoff: RestartBackoff
-    /// How large one log file may grow, in bytes; an instance has at most four of them.
-    public var logFileBytes: Int
+    public var backoff: Backoff
+    /// Bounds of the log files.
+    public var logLimits: LogLimits
 
-    /// A configuration with the defaults that suit a laptop.
+    /// Describes a machine.
     public init(
         stateDirectory: String,
-        bridgeExecutable: String,
+        bridgeExecutable: String? = nil,
         catalogue: Catalogue = Catalogue(),
         capacity: Int = 256,
-        baseEnvironment: [String: String] = [:],
-        backoff: RestartBackoff = RestartBackoff(),
-        logFileBytes: Int = 8 << 20
+        maximumReplicas: Int = 1000,
+        baseEnvironment: [String: String] = ChildEnvironment.inherited(),
+        backoff: Backoff = Backoff(),
+        logLimits: LogLimits = LogLimits()
     ) {
         self.stateDirectory = stateDirectory
         self.bridgeExecutable = bridgeExecutable
         self.catalogue = catalogue
         self.capacity = capacity
+        self.maximumReplicas = maximumReplicas
         self.baseEnvironment = baseEnvironment
         self.backoff = backoff
-        self.logFileBytes = logFileBytes
+        self.logLimits = logLimits
     }
 }

@@ -74,7 +74,9 @@ public final class Supervisor<L: Launcher>: Service {
 
     // MARK: - What is wanted
 
-    /// Makes `spec`, which is valid, the desired state of its workload. Waits for an earlier removal to be complete.
+    /// Makes `spec`, which is valid, the desired state of its workload.
+    ///
+    /// Waits for an earlier removal to be complete.
     public func apply(_ spec: WorkloadSpec) async throws(RuntimeError) -> ApplyOutcome {
         while true {
             try Self.checkCancellation(spec.id)

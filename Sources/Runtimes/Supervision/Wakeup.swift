@@ -24,7 +24,9 @@ public final class Wakeup: Sendable {
         waiter?.resume()
     }
 
-    /// Waits for a signal, for `delay` at the longest, or until the task is cancelled. One task at a time.
+    /// Waits for a signal, for `delay` at the longest, or until the task is cancelled.
+    ///
+    /// One task at a time.
     public func wait(atMost delay: Duration? = nil) async {
         guard let delay else { return await signalled() }
         await withTaskGroup(of: Void.self) { group in

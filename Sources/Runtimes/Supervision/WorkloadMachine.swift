@@ -2,7 +2,9 @@
 
 package import RuntimeContract
 
-/// Decides what happens to the instances of one workload. Pure: told of events, it returns what to do.
+/// Decides what happens to the instances of one workload.
+///
+/// Pure: told of events, it returns what to do.
 ///
 /// Every ``Action/start(_:)`` is answered by exactly one ``ended(life:_:now:random:lives:)``. Times are durations since
 /// an arbitrary moment that is the same for all calls. `lives` is the number of the last life of the supervisor.

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+
+import NIOCore
+import NIOPosix
+import RuntimeContract
+
+/// Asks a server whether it answers HTTP at all: any status will do.
+struct HTTPProbe: Sendable {
+    let group: any EventLoopGroup
+    let endpoint: Endpoint
+    let method: String
+    let path: String
+    let timeout: Duration
+
+    /// Sends one request on a connection of its own.
+    ///
+    /// `nil` if an answer came, else what was wrong.
+    func ask() async -> String? {
+        let limit = TimeAmount(timeout)
+        let request = "\(method) \(path) HTTP/1.1\r\nHost: \(host)\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+        let loop = group.any()
+        let answer = loop.makePromise(of: Void.self)
+        let bootstrap = ClientBootstrap(group: loop)
+            .connectTimeout(limit)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(
+                        AnswerHandler(request: request, limit: limit, answer: answer))
+                }
+            }
+        let connection =
+            switch endpoint {
+            case .tcp(let host, let port): bootstrap.connect(host: host, port: Int(port))
+            case .unix(let path): bootstrap.connect(unixDomainSocketPath: path)
+            }
+        connection.whenFailure { answer.fail($0) }
+        return await withTaskCancellationHandler {
+            do {
+                try await answer.futureResult.get()
+                return nil
+            } catch let fault as ProbeFault {
+                return fault.message
+            } catch {
+                return "no connection to \(endpoint)"
+            }
+        } onCancel: {
+            connection.whenSuccess { $0.close(promise: nil) }
+        }
+    }
+
+    private var host: String {
+        if case .tcp(let host, let port) = endpoint { "\(host):\(port)" } else { "localhost" }
+    }
+}
+
+private struct ProbeFault: Error {
+    let message: String
+}
+
+/// Sends the request and waits for the first line of the answer.
+private final class AnswerHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let request: String
+    private let limit: TimeAmount
+    private let answer: EventLoopPromise<Void>
+    private var received: [UInt8] = []
+    private var timer: Scheduled<Void>?
+
+    init(request: String, limit: TimeAmount, answer: EventLoopPromise<Void>) {
+        self.request = request
+        self.limit = limit
+        self.answer = answer
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        let channel = context.channel
+        timer = context.eventLoop.scheduleTask(in: limit) { [answer, limit] in
+            answer.fail(ProbeFault(message: "no answer within \(limit.nanoseconds / 1_000_000) ms"))
+            channel.close(promise: nil)
+        }
+        context.writeAndFlush(NIOAny(context.channel.allocator.buffer(string: request)), promise: nil)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        received += unwrapInboundIn(data).readableBytesView
+        guard let isAnswer = Self.isAnswer(received) else { return }
+        if isAnswer { answer.succeed() } else { answer.fail(ProbeFault(message: "the answer is not HTTP/1.1")) }
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        timer?.cancel()
+        answer.fail(ProbeFault(message: "the connection ended without an answer"))
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+
+    /// Whether the bytes begin with an HTTP/1 status line (RFC 9112 §4); `nil` while there are too few.
+    static func isAnswer(_ bytes: [UInt8]) -> Bool? {
+        let start = Array("HTTP/1.".utf8)
+        guard bytes.prefix(start.count).elementsEqual(start.prefix(bytes.count)) else { return false }
+        guard bytes.count >= 12 else { return nil }
+        return bytes[8] == UInt8(ascii: " ") && bytes[9...11].allSatisfy { (0x30...0x39).contains($0) }
+    }
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+
+import Glibc
+import Logging
+import NIOCore
+import RuntimeContract
+import Spawn
+import Supervision
+
+/// Runs each life as a child process of this one.
+struct ProcessLauncher: Launcher {
+    let configuration: ProcessRuntimeConfiguration
+    let group: any EventLoopGroup
+    let logger: Logger
+    let archive: LogArchive
+    let sockets: SocketDirectory
+    let ports = LoopbackPorts.shared
+
+    /// How long to wait between the first questions whether a server answers; each wait is half as long again.
+    private static let firstWait = Duration.milliseconds(10)
+    /// The longest wait between questions while a server starts.
+    private static let longestWait = Duration.milliseconds(250)
+
+    func run(_ life: Life, reports: LifeReports, stop: StopSignal) async -> LifeEnd {
+        let plan: LaunchPlan
+        do throws(RuntimeError) {
+            plan = try self.plan(life)
+        } catch {
+            return .startFailed(error.message)
+        }
+        defer { giveBack(plan.endpoint) }
+        let log = LogWriter(archive.begin(life.instance))
+        let pipes: Pipes
+        let child: ChildProcess
+        do throws(SpawnError) {
+            pipes = try Pipes()
+            defer { pipes.closeChildEnds() }
+            child = try spawn(plan, life.spec, pipes)
+        } catch {
+            log.finish()
+            logger.warning("instance can't be started", metadata: metadata(life, ["error": "\(error)"]))
+            return .startFailed(error.message)
+        }
+        LogPump.shared.read(pipes.output.readEnd, as: .standardOutput, into: log)
+        LogPump.shared.read(pipes.error.readEnd, as: .standardError, into: log)
+        logger.info(
+            "instance started",
+            metadata: metadata(life, ["pid": "\(child.pid)", "endpoint": "\(plan.endpoint)"]))
+        // A process that ended already has no start time any more; it never answers, so any other name will do.
+        let incarnation =
+            ProcessIdentity.incarnation(ofProcess: child.pid) ?? Incarnation("\(child.pid).\(life.number)")
+        reports.placed(incarnation, endpoint: plan.endpoint)
+
+        let ending = Ending(child: child, input: pipes.input.writeEnd, loop: group.any())
+        stop.onRequest { grace in ending.ask(grace: grace) }
+        let (status, hasTimedOut) = await withTaskGroup(of: Bool.self) { tasks in
+            tasks.addTask { await watch(life, plan, child, reports, stop) }
+            let status = await child.waitForExit()
+            tasks.cancelAll()
+            return (status, await tasks.next() ?? false)
+        }
+        ending.finish()
+        await LogPump.shared.finish([pipes.output.readEnd, pipes.error.readEnd], of: log)
+        logger.info("instance ended", metadata: metadata(life, ["pid": "\(child.pid)", "status": "\(status)"]))
+        if hasTimedOut {
+            return .startupTimedOut(
+                "no answer at \(plan.endpoint) within \(Self.words(life.spec.readiness.startupTimeout))")
+        }
+        return .exited(status.description)
+    }
+
+    func forget(_ workload: WorkloadID) { archive.forget(workload) }
+
+    // MARK: - Start
+
+    private func plan(_ life: Life) throws(RuntimeError) -> LaunchPlan {
+        let spec = life.spec
+        let resolved = try LaunchPlan.resolve(spec, configuration.catalogue)
+        if resolved.transport == .stdio {
+            guard let bridge = configuration.bridgeExecutable, let socket = sockets.path(life: life.number) else {
+                throw RuntimeError(.failed, "no socket can be made for the bridge", workload: spec.id)
+            }
+            return LaunchPlan(
+                bridged: resolved, spec: spec, base: configuration.baseEnvironment, bridge: bridge, socket: socket)
+        }
+        // Two instances can't listen on one port, so a port that is asked for is for a single one.
+        let asked = spec.replicas == 1 ? spec.port : nil
+        guard let port = asked ?? ports.take() else {
+            throw RuntimeError(.failed, "no port of \(LaunchPlan.host) is free", workload: spec.id)
+        }
+        return LaunchPlan(server: resolved, spec: spec, base: configuration.baseEnvironment, port: port)
+    }
+
+    private func giveBack(_ endpoint: Endpoint) {
+        switch endpoint {
+        case .tcp(_, let port): ports.giveBack(port)
+        case .unix(let path): sockets.remove(path)
+        }
+    }
+
+    private func spawn(_ plan: LaunchPlan, _ spec: WorkloadSpec, _ pipes: Pipes) throws(SpawnError) -> ChildProcess {
+        do throws(SpawnError) {
+            return try ChildProcess.spawn(
+                executable: plan.executable,
+                arguments: plan.arguments,
+                environment: plan.environment.mapValues(\.exposed),
+                workingDirectory: plan.workingDirectory,
+                stdin: pipes.input.readEnd,
+                stdout: pipes.output.writeEnd,
+                stderr: pipes.error.writeEnd,
+                limits: SpawnLimits(openFiles: spec.limits.openFiles))
+        } catch {
+            pipes.closeOwnEnds()
+            throw error
+        }
+    }
+
+    // MARK: - Readiness
+
+    /// Asks the server until it answers, and then again and again; ends when the task is cancelled.
+    ///
+    /// Returns whether it was killed because it did not become ready in time.
+    private func watch(
+        _ life: Life, _ plan: LaunchPlan, _ child: ChildProcess, _ reports: LifeReports, _ stop: StopSignal
+    ) async -> Bool {
+        let readiness = life.spec.readiness
+        let probe = HTTPProbe(
+            group: group, endpoint: plan.endpoint, method: plan.probeMethod, path: plan.probePath,
+            timeout: readiness.timeout)
+        let deadline = ContinuousClock.now + readiness.startupTimeout
+        var wait = Self.firstWait
+        while await probe.ask() != nil {
+            let left = deadline - ContinuousClock.now
+            guard !Task.isCancelled, !stop.isRequested else { return false }
+            guard left > .zero else {
+                child.signalGroup(SIGKILL)
+                return true
+            }
+            try? await Task.sleep(for: min(wait, left))
+            wait = min(wait * 1.5, Self.longestWait)
+        }
+        reports.probeSucceeded()
+        var failures = 0
+        while !Task.isCancelled {
+            try? await Task.sleep(for: readiness.period)
+            guard !Task.isCancelled, !stop.isRequested else { return false }
+            if let fault = await probe.ask() {
+                failures += 1
+                if failures >= readiness.failureThreshold, !Task.isCancelled {
+                    reports.probeFailed("\(fault), \(failures) times in a row")
+                }
+            } else {
+                failures = 0
+                reports.probeSucceeded()
+            }
+        }
+        return false
+    }
+
+    // MARK: - Small things
+
+    private func metadata(_ life: Life, _ more: Logger.Metadata) -> Logger.Metadata {
+        more.merging(["instance": "\(life.instance)", "generation": "\(life.spec.generation)"]) { first, _ in first }
+    }
+
+    private static func words(_ duration: Duration) -> String {
+        let milliseconds = Int(duration / .milliseconds(1))
+        return milliseconds % 1000 == 0 ? "\(milliseconds / 1000) s" : "\(milliseconds) ms"
+    }
+}
