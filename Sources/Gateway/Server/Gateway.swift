@@ -104,18 +104,14 @@ public struct Gateway: Sendable {
     private func processConfiguration(_ directory: DataDirectory, _ catalogue: CatalogueFile?)
         -> ProcessRuntimeConfiguration
     {
-        let inherited = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "XDG_CACHE_HOME"]
-        var environment: [String: String] = [:]
-        for name in inherited {
-            if let value = getenv(name) { environment[name] = String(cString: value) }
-        }
         let images = (catalogue?.images ?? []).map { image in
             Catalogue.Image(
-                name: image.name, version: image.version, command: image.command, environment: image.environment)
+                name: image.name, version: image.version, command: image.command, environment: image.environment,
+                transport: image.transport, path: image.path)
         }
         return ProcessRuntimeConfiguration(
             stateDirectory: directory.runtime, bridgeExecutable: Self.ownExecutable, catalogue: Catalogue(images),
-            capacity: configuration.limits.instances, baseEnvironment: environment)
+            capacity: configuration.limits.instances, maximumReplicas: configuration.limits.replicas)
     }
 
     private var dataPlaneConfiguration: DataPlaneConfiguration {

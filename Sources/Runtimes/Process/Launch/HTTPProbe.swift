@@ -34,6 +34,12 @@ struct HTTPProbe: Sendable {
             case .unix(let path): bootstrap.connect(unixDomainSocketPath: path)
             }
         connection.whenFailure { answer.fail($0) }
+        // Whatever becomes of the connection, the question ends: nothing below has to be trusted for that.
+        let timer = loop.scheduleTask(in: limit + limit) {
+            answer.fail(ProbeFault(message: "no answer within \(limit.nanoseconds / 500_000) ms"))
+            connection.whenSuccess { $0.close(promise: nil) }
+        }
+        defer { timer.cancel() }
         return await withTaskCancellationHandler {
             do {
                 try await answer.futureResult.get()
@@ -44,6 +50,7 @@ struct HTTPProbe: Sendable {
                 return "no connection to \(endpoint)"
             }
         } onCancel: {
+            answer.fail(ProbeFault(message: "nobody waits for the answer any more"))
             connection.whenSuccess { $0.close(promise: nil) }
         }
     }
