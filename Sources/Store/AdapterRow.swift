@@ -41,7 +41,7 @@ struct AdapterRow {
         spec.secretEnvironmentVariables = try secrets(connection)
         do {
             let json = try JSONParser.parse(Array(self.spec.utf8))
-            let draft = try AdapterDraft(json, name: .matching(adapterName), limits: .stored)
+            let draft = try AdapterDraft(json, name: .optional(adapterName), limits: .stored)
             spec = try draft.spec(keepingSecretsOf: spec)
         } catch let error as ValidationError {
             let faults = error.faults.map { "\($0.field) \($0.message)" }.joined(separator: ", ")

@@ -67,7 +67,7 @@ struct AdapterAPITests {
             #expect(second.headers["ETag"] != first.headers["ETag"])
             let renamed = try await gateway.send(
                 "PUT", "/adapters/a", json: ["name": "b", "imageName": "i", "imageVersion": "2"])
-            #expect(renamed.status == 422)
+            #expect((renamed.status, renamed.code ?? "") == (409, "conflict"))
             #expect(renamed.faults == ["name: conflict"])
         }
     }
@@ -90,6 +90,7 @@ struct AdapterAPITests {
             let unknown = try await gateway.send(
                 "PUT", "/adapters/a",
                 json: ["imageName": "i", "imageVersion": "1", "secretEnvironmentVariables": .object(["OTHER": .null])])
+            #expect(unknown.status == 409)
             #expect(unknown.faults == ["secretEnvironmentVariables.OTHER: required"])
         }
     }

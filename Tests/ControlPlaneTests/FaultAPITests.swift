@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import HTTP
+import MemoryRuntime
 import Model
 import Testing
 
@@ -110,12 +111,12 @@ struct FaultAPITests {
 
     @Test("what the driver can't run is refused before it is stored")
     func unsupported() async throws {
-        try await withGateway { gateway in
+        try await withGateway(driver: MemoryRuntime(maximumReplicas: 8)) { gateway in
             let answer = try await gateway.send(
                 "POST", "/adapters",
-                json: ["name": "a", "imageName": "i", "imageVersion": "1", "useWorkloadIdentity": true])
+                json: ["name": "a", "imageName": "i", "imageVersion": "1", "replicaCount": 9])
             #expect((answer.status, answer.code ?? "") == (422, "invalidAdapter"))
-            #expect(answer.text.contains("identity"))
+            #expect(answer.text.contains("replicas"))
             #expect(try await gateway.store.all().isEmpty)
         }
     }

@@ -41,6 +41,15 @@ struct ReconcilerTests {
         }
     }
 
+    @Test("a platform without workload identities is not asked for one")
+    func workloadIdentity() async throws {
+        try await withGateway { gateway in
+            let created = try await gateway.create("a", ["useWorkloadIdentity": true])
+            #expect(created.json["useWorkloadIdentity"] == true)
+            _ = try await gateway.status(of: "a") { $0["replicaStatus"] == "Healthy" }
+        }
+    }
+
     @Test("a change reaches the driver, and the newest one wins")
     func changes() async throws {
         try await withGateway { gateway in

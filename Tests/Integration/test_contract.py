@@ -68,8 +68,11 @@ def test_a_fuzzer_finds_nothing(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     # A log that is followed never ends, which is no failure.
+    # An entity tag that is made up is refused with 412, as it should be, and that is not a fault of the gateway.
     (tmp_path / "schemathesis.toml").write_text(
         '[[operations]]\ninclude-path = "/adapters/{name}/logs"\nparameters = { "query.follow" = "false" }\n'
+        '[[operations]]\ninclude-path = "/adapters/{name}"\n'
+        'parameters = { "header.If-Match" = "*", "header.If-None-Match" = "*" }\n'
     )
     with Gateway(tmp_path / "gateway", catalogue=TEST_CATALOGUE, environment={"PATH": str(empty)}) as gateway:
         ControlPlane(gateway).deploy("mcp-example", "mirror")

@@ -70,7 +70,7 @@ struct AdapterDraftTests {
             name: name, uid: 7, spec: stored, createdBy: "ada", createdAt: now, lastUpdatedAt: now)
         let answer = JSONValue.object(adapter.json)
         #expect(!String(decoding: answer.bytes, as: UTF8.self).contains("s3cret"))
-        let again = try AdapterDraft(answer, name: .matching(name), limits: AdapterLimits())
+        let again = try AdapterDraft(answer, name: .optional(name), limits: AdapterLimits())
             .spec(keepingSecretsOf: stored)
         #expect(again.isIdentical(to: stored))
         #expect(adapter.changed(to: again, at: now) == adapter)
@@ -152,13 +152,14 @@ struct AdapterDraftTests {
         }
     }
 
-    @Test("the name in the body, if there is one, is the name in the path")
+    @Test("a name that may be left out is the one that is known, else the one that is written")
     func nameInPath() throws {
         let name = try #require(AdapterName("here"))
         let body = #""imageName":"i","imageVersion":"1"}"#
-        #expect(try faults("{" + body, name: .matching(name)) == [])
-        #expect(try faults(#"{"name":"here","# + body, name: .matching(name)) == [])
-        #expect(try faults(#"{"name":"there","# + body, name: .matching(name)) == ["name: conflict"])
+        #expect(try draft("{" + body, name: .optional(name)).name == name)
+        #expect(try draft(#"{"name":null,"# + body, name: .optional(name)).name == name)
+        #expect(try draft(#"{"name":"there","# + body, name: .optional(name)).name.rawValue == "there")
+        #expect(try faults(#"{"name":"No","# + body, name: .optional(name)) == ["name: format"])
     }
 
     @Test("a secret that is to be kept must be stored")
@@ -166,7 +167,7 @@ struct AdapterDraftTests {
         let name = try #require(AdapterName("a"))
         let kept = try draft(
             #"{"imageName":"i","imageVersion":"1","secretEnvironmentVariables":{"A":null,"B":"new"}}"#,
-            name: .matching(name))
+            name: .optional(name))
         let stored = AdapterSpec(
             source: .image(name: "i", version: "1"),
             secretEnvironmentVariables: ["A": Secret("old"), "B": Secret("old")])

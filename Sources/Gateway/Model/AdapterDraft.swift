@@ -8,8 +8,8 @@ public struct AdapterDraft: Sendable {
     public enum NameRule: Hashable, Sendable {
         /// It must be there.
         case required
-        /// It may be there, and then it says this.
-        case matching(AdapterName)
+        /// It may be there; where it is not, the adapter is called so.
+        case optional(AdapterName)
     }
 
     /// The adapter's name.
@@ -91,11 +91,8 @@ extension AdapterDraft {
         case .required:
             if text == nil, reader.has("name") == false { reader.fault("name", .required, "must be given") }
             return name
-        case .matching(let expected):
-            if let name, name != expected {
-                reader.fault("name", .conflict, "must be the name in the path: an adapter can't be renamed")
-            }
-            return expected
+        case .optional(let expected):
+            return text == nil ? expected : name
         }
     }
 

@@ -88,7 +88,12 @@ struct AdapterResource: Sendable {
         let condition = try EntityTagCondition("If-Match", of: request.headers)
         // Whether there is something to replace comes before what it is to be replaced with.
         let name = try await adapter(name, usableBy: principal).name
-        let draft = try draft(request, name: .matching(name))
+        let draft = try draft(request, name: .optional(name))
+        guard draft.name == name else {
+            throw Problem(
+                .conflict, "an adapter can't be renamed",
+                faults: [FieldFault("name", .conflict, "must be the name in the path")])
+        }
         let moment = configuration.now()
         let after = try await change(name) { (stored) throws(Problem) in
             let adapter = try Self.changeable(stored, by: principal, condition)
@@ -160,12 +165,17 @@ extension AdapterResource {
         of draft: AdapterDraft,
         keepingSecretsOf stored: AdapterSpec?
     ) throws(Problem) -> AdapterSpec {
-        do { return try draft.spec(keepingSecretsOf: stored) } catch { throw Problem(error) }
+        do {
+            return try draft.spec(keepingSecretsOf: stored)
+        } catch {
+            // Not the body is wrong, but what is stored does not go with it.
+            throw Problem(.conflict, "a secret that is to be kept is not stored", faults: error.faults)
+        }
     }
 
     /// Asks the driver, before anything is stored, whether it could run this.
     private func validate(_ adapter: Adapter) throws(Problem) {
-        guard let workload = adapter.workload(configuration.defaults(for: adapter)) else { return }
+        guard let workload = adapter.workload(on: driver, configuration) else { return }
         do { try driver.validate(workload) } catch { throw Problem(error) }
     }
 

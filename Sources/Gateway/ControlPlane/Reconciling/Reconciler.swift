@@ -223,7 +223,7 @@ extension Reconciler {
     }
 
     private func workload(_ adapter: Adapter) -> WorkloadSpec? {
-        adapter.workload(configuration.defaults(for: adapter))
+        adapter.workload(on: driver, configuration)
     }
 }
 
