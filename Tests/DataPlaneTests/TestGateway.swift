@@ -1,111 +1,181 @@
 // SPDX-License-Identifier: MIT
 
-import DataPlane
 import HTTP
 import Identity
 import Logging
 import MCPProtocol
 import Model
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import RuntimeContract
+import Testing
+
+@testable import DataPlane
 
 /// A data plane on a free port, and what it is told about adapters.
 struct TestGateway: Sendable {
+    /// An instance of a test.
+    struct Instance: Sendable {
+        var endpoint: Endpoint
+        var incarnation: String
+        var acceptsNewSessions = true
+
+        static func tcp(_ port: Int, _ incarnation: String = "i", acceptsNewSessions: Bool = true) -> Instance {
+            Instance(
+                endpoint: .tcp(host: "127.0.0.1", port: UInt16(port)), incarnation: incarnation,
+                acceptsNewSessions: acceptsNewSessions)
+        }
+    }
+
     let plane: DataPlane
     let port: Int
+    /// Every load that there ever was, to see that nothing stays counted.
+    fileprivate let loads = NIOLockedValueBox<[ObjectIdentifier: PlacementLoad]>([:])
 
-    /// Tells it that adapter `name` has instances of these incarnations on these ports.
+    /// Tells it that adapter `name` has these instances.
     func publish(
-        _ instances: [(port: Int, incarnation: String)], name: String = "a", transport: Transport = .streamableHTTP,
-        roles: Set<String> = []
+        _ instances: [Instance], name: String = "a", transport: Transport = .streamableHTTP, roles: Set<String> = [],
+        ssePath: String = "/sse"
     ) throws {
-        guard let name = AdapterName(name) else { throw RawClient.Failure(what: "no name: \(name)") }
+        let name = try #require(AdapterName(name))
         let endpoints = instances.enumerated().map { ordinal, instance in
             InstanceEndpoint(
                 id: InstanceID(workload: name.workload, ordinal: ordinal),
-                incarnation: Incarnation(instance.incarnation),
-                endpoint: .tcp(host: "127.0.0.1", port: UInt16(instance.port)), acceptsNewSessions: true)
+                incarnation: Incarnation(instance.incarnation), endpoint: instance.endpoint,
+                acceptsNewSessions: instance.acceptsNewSessions)
         }
         plane.publish(
             AdapterDirectory([
                 AdapterRoute(
-                    name: name, transport: transport, access: AccessPolicy(createdBy: "ada", requiredRoles: roles))
+                    name: name, transport: transport, ssePath: ssePath,
+                    access: AccessPolicy(createdBy: "ada", requiredRoles: roles))
             ]),
             EndpointTable([name.workload: endpoints]))
+        for load in plane.loads.all { loads.withLockedValue { $0[ObjectIdentifier(load)] = load } }
+    }
+
+    func publish(
+        _ instances: [(port: Int, incarnation: String)], name: String = "a", transport: Transport = .streamableHTTP
+    ) throws {
+        try publish(instances.map { .tcp($0.port, $0.incarnation) }, name: name, transport: transport)
+    }
+
+    func connect() async throws -> RawConnection { try await RawConnection.connect(port: port) }
+
+    /// The bytes of a request.
+    func request(
+        _ method: String = "POST", _ path: String = "/adapters/a/mcp", _ headers: [String] = [], _ body: String = ""
+    ) -> String {
+        var text = "\(method) \(path) HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\n"
+        for header in headers { text += header + "\r\n" }
+        if method == "POST" { text += "Content-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n" }
+        return text + "\r\n" + body
     }
 
     /// One request on a connection of its own, and its whole answer.
     func send(
         _ method: String = "POST", _ path: String = "/adapters/a/mcp", _ headers: [String] = [], _ body: String = ""
-    ) async throws -> Answer {
-        let client = try RawClient(port: port)
-        var text = "\(method) \(path) HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\nConnection: close\r\n"
-        for header in headers { text += header + "\r\n" }
-        if method == "POST" { text += "Content-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n" }
-        try client.send(text + "\r\n" + body)
-        return Answer(try await client.receiveAll())
+    ) async throws -> WireMessage {
+        let client = try await connect()
+        try await client.send(request(method, path, headers + ["Connection: close"], body))
+        return method == "HEAD" ? try await client.head() : try await client.answer()
+    }
+
+    func post(_ body: String, _ headers: [String] = []) async throws -> WireMessage {
+        try await send("POST", "/adapters/a/mcp", headers, body)
     }
 
     /// Begins a session and returns its id.
-    func initialize() async throws -> String {
-        let answer = try await send("POST", "/adapters/a/mcp", [], initializeRequest)
-        guard let id = answer["Mcp-Session-Id"] else { throw RawClient.Failure(what: "no session: \(answer.text)") }
-        return id
+    func initialize(_ headers: [String] = []) async throws -> String {
+        let answer = try await post(initializeRequest, headers)
+        return try #require(answer["Mcp-Session-Id"], "no session: \(answer)")
     }
 
     /// One call in a session.
-    func call(_ session: String, id: String = "7") async throws -> Answer {
-        try await send(
-            "POST", "/adapters/a/mcp", ["Mcp-Session-Id: \(session)", "MCP-Protocol-Version: 2025-11-25"],
-            #"{"jsonrpc":"2.0","id":\#(id),"method":"tools/call","params":{"name":"count"}}"#)
+    func call(_ session: String, id: String = "7") async throws -> WireMessage {
+        try await post(toolCall(id: id), ["Mcp-Session-Id: \(session)", "MCP-Protocol-Version: 2025-11-25"])
+    }
+
+    /// Requests and streams that the data plane still counts.
+    fileprivate var leftovers: String? {
+        let loads = loads.withLockedValue { Array($0.values) }
+        let requests = loads.map(\.requests)
+        if requests.contains(where: { $0 != 0 }) { return "requests in flight: \(requests)" }
+        let expected = loads.map(\.expectedSessions)
+        if expected.contains(where: { $0 != 0 }) { return "expected sessions: \(expected)" }
+        let open = plane.registry.all.filter { $0.exchanges != 0 }
+        if !open.isEmpty { return "open exchanges of sessions: \(open.map(\.exchanges))" }
+        let sessions = loads.reduce(0) { $0 + $1.sessions }
+        let live = plane.registry.count
+        return sessions == live ? nil : "\(sessions) sessions on instances, \(live) in the registry"
     }
 }
 
 let initializeRequest =
     #"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}"#
 
-/// An answer as it came over the wire.
-struct Answer {
-    let text: String
-    let status: Int
-    let body: String
+/// A tool call of the legacy era.
+func toolCall(id: String = "7", name: String = "count") -> String {
+    #"{"jsonrpc":"2.0","id":\#(id),"method":"tools/call","params":{"name":"\#(name)"}}"#
+}
 
-    init(_ text: String) {
-        self.text = text
-        status = Int(text.dropFirst(9).prefix(3)) ?? 0
-        body = text.firstRange(of: "\r\n\r\n").map { String(text[$0.upperBound...]) } ?? ""
-    }
+/// The metadata of a modern request.
+let modernMeta =
+    #""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}"#
 
-    subscript(_ name: String) -> String? {
-        for line in text.split(separator: "\r\n", omittingEmptySubsequences: false) {
-            if line.isEmpty { return nil }
-            let parts = line.split(separator: ":", maxSplits: 1)
-            if parts.count == 2, parts[0].lowercased() == name.lowercased() {
-                return String(parts[1].drop { $0 == " " })
-            }
-        }
-        return nil
+/// A modern request.
+func modernRequest(_ method: String = "tools/call", id: String = "7", params: String = #""name":"count","#) -> String {
+    #"{"jsonrpc":"2.0","id":\#(id),"method":"\#(method)","params":{\#(params)\#(modernMeta)}}"#
+}
+
+/// The headers that belong to a modern request.
+func modernHeaders(_ method: String = "tools/call", name: String? = "count") -> [String] {
+    ["MCP-Protocol-Version: 2026-07-28", "Mcp-Method: \(method)"] + (name.map { ["Mcp-Name: \($0)"] } ?? [])
+}
+
+/// Knows principals by a bearer token that is their name; roles follow after a slash.
+struct TestAuthenticator: Authenticator {
+    func authenticate(_ credentials: Credentials) throws(AuthenticationError) -> Principal {
+        guard let value = credentials.authorization else { throw .missing }
+        let text = String(decoding: value, as: UTF8.self)
+        guard text.hasPrefix("Bearer ") else { throw .invalid }
+        let parts = text.dropFirst(7).split(separator: "/").map(String.init)
+        guard let id = parts.first else { throw .invalid }
+        return Principal(id: id, roles: Set(parts.dropFirst()))
     }
 }
 
-/// Runs a data plane on a free port while `body` runs.
+/// Runs a data plane on a free port while `body` runs, and sees that nothing stays counted afterwards.
 func withGateway(
     keyRing: SessionKeyRing = .generate(),
-    configure: (inout DataPlaneConfiguration) -> Void = { _ in },
+    authenticator: any Authenticator = DevelopmentAuthenticator(),
+    configure: Settings = Settings { _ in },
+    sourceLocation: SourceLocation = #_sourceLocation,
     _ body: @escaping @Sendable (TestGateway) async throws -> Void
 ) async throws {
-    let (ports, found) = AsyncStream.makeStream(of: Int.self)
+    let ports = Mailbox<Int>()
     var configuration = DataPlaneConfiguration(
         addresses: [.tcp(host: "127.0.0.1", port: 0)], origins: OriginPolicy(checksHost: true))
-    configure(&configuration)
+    configuration.http.sweepInterval = .milliseconds(20)
+    configure.apply(&configuration)
     let plane = DataPlane(
-        configuration: configuration, keyRing: keyRing, authenticator: DevelopmentAuthenticator(),
-        control: TestResponder { _ in HTTPResponse(status: 404) }, group: MultiThreadedEventLoopGroup.singleton,
-        logger: Logger(label: "test"), onListening: { found.yield($0[0].port ?? 0) })
+        configuration: configuration, keyRing: keyRing, authenticator: authenticator,
+        control: TestResponder { request in
+            HTTPResponse(status: 200, body: .bytes(ByteBuffer(string: "control \(request.method) \(request.path)")))
+        },
+        group: MultiThreadedEventLoopGroup.singleton, logger: Logger(label: "test"),
+        onListening: { ports.put($0[0].port ?? 0) })
     try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await plane.run() }
-        for await port in ports.prefix(1) { try await body(TestGateway(plane: plane, port: port)) }
-        group.cancelAll()
+        let gateway = TestGateway(plane: plane, port: try #require(try await ports.take()))
+        defer { group.cancelAll() }
+        try await body(gateway)
+        // Clients that have gone may not have been noticed yet.
+        do {
+            try await eventually("nothing is counted any more", within: .seconds(5)) { gateway.leftovers == nil }
+        } catch {
+            Issue.record("\(gateway.leftovers ?? "settled late")", sourceLocation: sourceLocation)
+        }
     }
 }

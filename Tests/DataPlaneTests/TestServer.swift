@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT
 
+import DataPlane
 import HTTP
+import Identity
 import Logging
 import MCPProtocol
+import Model
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
+import RuntimeContract
+import Testing
 
 /// A small MCP server over HTTP: legacy sessions that count their calls, and whatever `extra` answers.
 final class TestServer: Sendable {
@@ -18,6 +23,9 @@ final class TestServer: Sendable {
         self.name = name
         self.extra = extra
     }
+
+    /// What it was asked so far.
+    var requests: [HTTPRequest] { seen.withLockedValue { $0 } }
 
     func answer(_ request: HTTPRequest) -> HTTPResponse {
         seen.withLockedValue { $0.append(request) }
@@ -73,14 +81,64 @@ private final class TestRouter: RequestRouter {
 func withHTTPServer(
     _ answer: @escaping @Sendable (HTTPRequest) -> HTTPResponse, _ body: @escaping @Sendable (Int) async throws -> Void
 ) async throws {
-    let (ports, found) = AsyncStream.makeStream(of: Int.self)
+    let ports = Mailbox<Int>()
     let server = HTTPServer(
         group: MultiThreadedEventLoopGroup.singleton, addresses: [.tcp(host: "127.0.0.1", port: 0)],
         logger: Logger(label: "test"), makeRouter: { _ in TestRouter(TestResponder(answer: answer)) },
-        onListening: { found.yield($0[0].port ?? 0) })
+        onListening: { ports.put($0[0].port ?? 0) })
     try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await server.run() }
-        for await port in ports.prefix(1) { try await body(port) }
-        group.cancelAll()
+        defer { group.cancelAll() }
+        guard let port = try await ports.take() else { return }
+        try await body(port)
+    }
+}
+
+/// What servers answer besides what they do by themselves.
+struct ExtraAnswers: Sendable {
+    let answer: @Sendable (HTTPRequest) -> HTTPResponse?
+
+    init(_ answer: @escaping @Sendable (HTTPRequest) -> HTTPResponse?) { self.answer = answer }
+}
+
+/// Changes to the configuration of a gateway.
+struct Settings: Sendable {
+    let apply: @Sendable (inout DataPlaneConfiguration) -> Void
+
+    init(_ apply: @escaping @Sendable (inout DataPlaneConfiguration) -> Void) { self.apply = apply }
+}
+
+/// Runs a gateway with one adapter of `count` counting servers.
+func withServers(
+    _ count: Int = 1, extra: ExtraAnswers = ExtraAnswers { _ in nil },
+    authenticator: any Authenticator = DevelopmentAuthenticator(),
+    configure: Settings = Settings { _ in },
+    _ body: @escaping @Sendable (TestGateway, [TestServer]) async throws -> Void
+) async throws {
+    let servers = (0..<count).map { TestServer("s\($0)", extra: extra.answer) }
+    @Sendable func start(_ index: Int, _ ports: [Int]) async throws {
+        guard index == servers.count else {
+            return try await withHTTPServer(servers[index].answer) { try await start(index + 1, ports + [$0]) }
+        }
+        try await withGateway(authenticator: authenticator, configure: configure) { gateway in
+            try gateway.publish(ports.enumerated().map { .tcp($1, "i\($0)") })
+            try await body(gateway, servers)
+        }
+    }
+    try await start(0, [])
+}
+
+/// Runs a gateway with one adapter whose server does what the test says, byte by byte.
+func withRawServer(
+    transport: Transport = .streamableHTTP, authenticator: any Authenticator = DevelopmentAuthenticator(),
+    configure: Settings = Settings { _ in },
+    sourceLocation: SourceLocation = #_sourceLocation,
+    _ body: @escaping @Sendable (TestGateway, RawServer) async throws -> Void
+) async throws {
+    let server = try await RawServer.listen()
+    try await withGateway(authenticator: authenticator, configure: configure, sourceLocation: sourceLocation) {
+        gateway in
+        try gateway.publish([.tcp(server.port)], transport: transport)
+        try await body(gateway, server)
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import NIOCore
+import Wire
 
 /// The chunked transfer coding, writing side (RFC 9112 §7.1).
 enum ChunkCoding {
@@ -21,6 +22,19 @@ enum ChunkCoding {
         writeSize(bytes.readableBytes, to: &buffer)
         buffer.writeImmutableBuffer(bytes)
         buffer.writeStaticString("\r\n")
+    }
+
+    /// The payload of a body that was wrapped here.
+    static func payload(_ bytes: ByteBuffer) -> ByteBuffer {
+        var framing = BodyFraming.chunked
+        var payload = ByteBuffer()
+        bytes.withUnsafeReadableBytes { bytes in
+            var offset = 0
+            while case .payload(let range)? = try? framing.next(bytes, at: &offset) {
+                payload.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[range]))
+            }
+        }
+        return payload
     }
 
     private static func writeSize(_ size: Int, to buffer: inout ByteBuffer) {

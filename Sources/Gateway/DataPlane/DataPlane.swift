@@ -29,8 +29,10 @@ public final class DataPlane: Service {
     private let group: any EventLoopGroup
     private let logger: Logger
     private let onListening: @Sendable ([SocketAddress]) async -> Void
-    private let registry = SessionRegistry()
-    private let loads = PlacementLoads()
+    /// The live sessions.
+    let registry = SessionRegistry()
+    /// How busy the instances are.
+    let loads = PlacementLoads()
     private let state = Mutex(State())
     private let wallClockOffset: Int64
 
@@ -94,6 +96,7 @@ public final class DataPlane: Service {
             defer { tasks.cancelAll() }
             try await tasks.next()
         }
+        for loop in state.withLock(\.loops) { loop.eventLoop.execute { loop.value.closeUpstreams() } }
     }
 
     private func makeLoop(_ loop: HTTPServerLoop) -> ProxyLoop {

@@ -19,6 +19,9 @@ final class PlacementLoad: Sendable {
     /// Live sessions, and those that are about to begin.
     var sessions: Int { sessionCount.load(ordering: .relaxed) + expectedCount.load(ordering: .relaxed) }
 
+    /// Sessions that are about to begin.
+    var expectedSessions: Int { expectedCount.load(ordering: .relaxed) }
+
     /// Requests and streams that are not over.
     var requests: Int { requestCount.load(ordering: .relaxed) }
 
@@ -85,4 +88,7 @@ final class PlacementLoads: Sendable {
 
     /// How many loads are kept.
     var count: Int { loads.withLock(\.count) }
+
+    /// The loads that are kept, in no order.
+    var all: [PlacementLoad] { loads.withLock { Array($0.values) } }
 }

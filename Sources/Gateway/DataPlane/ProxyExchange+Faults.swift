@@ -12,10 +12,14 @@ extension ProxyExchange {
         let mayCollect: Bool =
             switch stage {
             case .idle, .inspecting: true
-            case .rejecting, .forwarding, .answered: false
+            // What is not bound or could not be sent: nothing has flowed.
+            case .forwarding: upstream == nil && !isCheckedOnTheWay && !bodyCoding.isChunks
+            case .rejecting, .answered: false
             }
         if mayCollect, !framing.isComplete, !isRequestComplete, framing.remainingLength ?? 0 <= 64 << 10 {
             stage = .rejecting(fault)
+            if outgoingBody.readableBytes > 0 { swap(&body, &outgoingBody) }
+            client.pauseReading(false)
             client.sendContinueIfAwaited()
         } else {
             respond(fault)
@@ -42,13 +46,13 @@ extension ProxyExchange {
 
     /// The instance failed before its answer began.
     func failed(_ fault: GatewayFault) {
-        upstream?.close()
+        upstream?.cancel()
         respond(fault)
     }
 
     /// What was being sent turns out to be wrong: the instance never sees the end of it, so it never acts on it.
     func replaceByFault(_ fault: GatewayFault) {
-        upstream?.close()
+        upstream?.cancel()
         guard !hasAnswerBegun else {
             clear()
             client.abort()
@@ -59,38 +63,28 @@ extension ProxyExchange {
 
     private func faultBody(_ fault: GatewayFault) -> [UInt8] {
         if let envelope { return fault.body(answering: envelope) }
-        if let text = replay.flatMap(Self.body) ?? (isRequestComplete && body.readableBytes > 0 ? body : nil),
-            let envelope = try? text.withUnsafeReadableBytes({ bytes throws(EnvelopeError) in
-                try EnvelopeScanner.scan(bytes)
-            })
-        {
-            return fault.body(answering: envelope)
+        guard isRequestComplete, !isCheckedOnTheWay else { return fault.body() }
+        if body.readableBytes == 0 { return sentEnvelope.map { fault.body(answering: $0) } ?? fault.body() }
+        let found = try? body.withUnsafeReadableBytes { bytes throws(EnvelopeError) in
+            try EnvelopeScanner.scan(bytes)
         }
-        return fault.body()
-    }
-
-    /// What follows the head in a whole request.
-    private static func body(of request: ByteBuffer) -> ByteBuffer? {
-        let end = request.withUnsafeReadableBytes { bytes in
-            try? HeadScanner.end(of: bytes, limits: HeadLimits(bytes: bytes.count + 1))
-        }
-        guard let end else { return nil }
-        return request.getSlice(at: request.readerIndex + end, length: request.readableBytes - end)
+        return found.map { fault.body(answering: $0) } ?? fault.body()
     }
 
     /// Tells a browser what it may send (Fetch, CORS preflight); the origin was found to be allowed.
-    func answerPreflight() {
+    func answerPreflight(_ request: RequestView) {
         var out = client.channel.allocator.buffer(capacity: 512)
         ResponseHeadWriter.begin(status: 204, into: &out)
         writeOrigin(into: &out)
-        out.writeStaticString(
-            """
-            Access-Control-Allow-Methods: GET, POST, PUT, DELETE, OPTIONS\r
-            Access-Control-Allow-Headers: Accept, Authorization, Content-Type, If-Match, Last-Event-ID, \
-            MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id, traceparent, tracestate\r
-            Access-Control-Max-Age: 600\r
-
-            """)
+        out.writeStaticString("Access-Control-Allow-Methods: GET, POST, PUT, DELETE, OPTIONS\r\n")
+        // `Mcp-Param-*` are any names, and the origin is one that is trusted: it may send what it asks for.
+        for line in request.lines where line.name == .accessControl {
+            guard request.text(line.nameRange).lowercased() == "access-control-request-headers" else { continue }
+            out.writeStaticString("Access-Control-Allow-Headers: ")
+            out.writeBytes(request.slice(line.value))
+            out.writeStaticString("\r\n")
+        }
+        out.writeStaticString("Access-Control-Max-Age: 600\r\n")
         closesClient = client.closesAfterAnswer || !clientIsHTTP11
         if closesClient { out.writeStaticString("Connection: close\r\n") }
         out.writeStaticString("\r\n")

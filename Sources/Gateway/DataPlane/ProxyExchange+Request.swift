@@ -8,11 +8,6 @@ import RuntimeContract
 import Wire
 
 extension ProxyExchange {
-    /// The longest body that is kept so that the request can be sent again, or its id be found for an error.
-    private static let keptBytes = 64 << 10
-    /// The largest piece of a body that is copied to leave with its head in one write.
-    private static let copiedBytes = 16 << 10
-
     /// Looks at the head and decides what can be decided without the body.
     func begin(_ request: RequestView, _ path: AdapterPath) {
         guard let adapter = proxy.table.adapters[path.name] else { return reject(.adapterNotFound) }
@@ -89,6 +84,7 @@ extension ProxyExchange {
             let session = proxy.session(id, adapter: adapter.name, principal: principal.id),
             session.binding.kind == kind
         else { return reject(.sessionNotFound) }
+        guard !proxy.hasEnded(session) else { return reject(.sessionNotFound) }
         guard let instance = adapter.instance(of: session.binding) else {
             proxy.endSession(session)
             return reject(.sessionNotFound)
@@ -115,6 +111,15 @@ extension ProxyExchange {
 
     func receive(_ bytes: ByteBuffer, isEnd: Bool) {
         isRequestComplete = isEnd
+        bodyBytes += bytes.readableBytes
+        if bodyBytes > proxy.configuration.maximumBodyBytes {
+            let fault = GatewayFault.bodyTooLarge(limitBytes: proxy.configuration.maximumBodyBytes)
+            switch stage {
+            case .forwarding: return replaceByFault(fault)
+            case .inspecting, .rejecting: return respond(fault)
+            case .idle, .answered: return
+            }
+        }
         switch stage {
         case .forwarding where isCheckedOnTheWay: checkOnTheWay(bytes)
         case .forwarding: forward(bytes)
@@ -126,33 +131,43 @@ extension ProxyExchange {
 
     /// Passes on what belongs to a session without looking at it, but for what must not be an array.
     private func forward(_ bytes: ByteBuffer) {
-        guard bytes.readableBytes > 0 else { return }
         if mustNotBeBatch {
-            if let first = bytes.readableBytesView.first(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D }
-            ) {
+            let first = bytes.readableBytesView.first { $0 != 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D }
+            if let first {
                 mustNotBeBatch = false
-                if first == UInt8(ascii: "["), !framing.isChunked {
+                if first == UInt8(ascii: "[") {
                     return replaceByFault(.invalidRequest("batches are not part of this revision"))
                 }
+            } else if !isRequestComplete, body.readableBytes < Self.keptBytes {
+                // White space alone is held back, so that nothing has been sent when it turns out what follows.
+                return append(bytes)
             }
         }
-        send(bytes)
+        append(bytes)
+        sendPayload(body)
+        body = ByteBuffer()
+        sendEnd()
     }
 
     private func inspect(_ bytes: ByteBuffer) {
         append(bytes)
-        guard body.readableBytes <= proxy.configuration.maximumBodyBytes else {
-            return respond(.bodyTooLarge(limitBytes: proxy.configuration.maximumBodyBytes))
-        }
         scan(bytes)
         if scanError != nil || isRequestComplete {
             decide()
         } else if body.readableBytes > proxy.configuration.inspectedBytes {
-            // The rest flows while it is checked. Where it goes must be known from the head now: a request that begins
-            // a session is never this large.
             isCheckedOnTheWay = true
-            place(for: .request)
+            placeLargeRequest()
         }
+    }
+
+    /// The rest of the body flows while it is checked, so where it goes must be known from the head: a request that
+    /// begins a session is never this large.
+    private func placeLargeRequest() {
+        let hasSession = head.withUnsafeReadableBytes { bytes in
+            guard let view = proxy.view(of: bytes), view.value(of: .mcpSessionID) != nil else { return false }
+            return !RoutingHeaders(view).isModern
+        }
+        if hasSession { beginSessionLate() } else { place(for: .request) }
     }
 
     private func append(_ bytes: ByteBuffer) {
@@ -216,231 +231,23 @@ extension ProxyExchange {
         scan(bytes)
         let held = body
         body = bytes
-        if scanError == nil, !isRequestComplete {
-            if held.readableBytes > 0 { send(chunk(held)) }
-            return
+        if scanError == nil, !isRequestComplete { return sendPayload(held) }
+        switch verdict() {
+        case .reject(let fault): return replaceByFault(fault)
+        case .legacyInitialize:
+            return replaceByFault(.bodyTooLarge(limitBytes: proxy.configuration.inspectedBytes))
+        case .legacySession where session == nil: return replaceByFault(.sessionNotFound)
+        case .modern: purpose = .modern
+        case .legacySession, .legacyStateless: break
         }
-        if case .reject(let fault) = verdict() { return replaceByFault(fault) }
-        if held.readableBytes > 0 { send(chunk(held)) }
-        if body.readableBytes > 0 { send(chunk(body)) }
+        sendPayload(held)
+        sendPayload(body)
         body = ByteBuffer()
-        if framing.isChunked { send(ByteBuffer(staticString: "0\r\n\r\n")) }
-    }
-
-    /// A piece of a body in chunks, in one chunk; of another body as it is.
-    private func chunk(_ bytes: ByteBuffer) -> ByteBuffer {
-        framing.isChunked ? ChunkCoding.chunk(bytes, allocator: client.channel.allocator) : bytes
+        sendEnd()
     }
 
     private func collectForReject(_ bytes: ByteBuffer, _ fault: GatewayFault) {
         append(bytes)
         if isRequestComplete || body.readableBytes > Self.keptBytes { respond(fault) }
-    }
-
-    // MARK: - To the instance
-
-    /// Chooses an instance for what is bound to none.
-    func place(for purpose: Placement.Purpose) {
-        guard let adapter,
-            let candidate = Placement.choose(
-                for: purpose, among: adapter.candidates, tried: tried, using: &proxy.random),
-            let instance = adapter.instance(candidate)
-        else { return reject(.unavailable(retryAfterSeconds: 1)) }
-        start(instance)
-    }
-
-    /// Sends the request to `instance`, with what has arrived of its body.
-    func start(_ instance: InstanceTarget) {
-        self.instance = instance
-        stage = .forwarding
-        isCounted = true
-        instance.load.beginRequest()
-        if purpose == .initialize || purpose == .eventStream {
-            expectsSession = true
-            instance.load.expectSession()
-        }
-        if let session, let adapter { proxy.register(session, adapter, instance)?.enter(at: proxy.now) }
-        outgoing = requestHead(instance)
-        let pool = proxy.pool(instance.endpoint.endpoint)
-        if !hasRetried, let connection = pool.take() {
-            upstream = connection
-            // The head leaves with the first bytes of the body, which nearly always came with it.
-            if framing.isComplete || isRequestComplete { flushOutgoing() }
-        } else {
-            upstream = pool.connect(for: self)
-        }
-        if body.readableBytes > 0, !isCheckedOnTheWay {
-            let collected = body
-            body = ByteBuffer()
-            send(collected)
-        }
-    }
-
-    private func requestHead(_ instance: InstanceTarget) -> ByteBuffer {
-        let expected = min(framing.remainingLength.map(Int.init(clamping:)) ?? 0, Self.copiedBytes)
-        var buffer = client.channel.allocator.buffer(capacity: fields.readableBytes + expected + 512)
-        buffer.writeStaticString(method == .get ? "GET " : method == .delete ? "DELETE " : "POST ")
-        if let session, session.binding.kind == .eventStream {
-            buffer.writeBytes(session.binding.upstream)
-        } else {
-            let route = adapter?.route
-            buffer.writeString((purpose == .eventStream ? route?.ssePath : route?.path) ?? "/")
-            if !query.isEmpty { writeQuery(into: &buffer) }
-        }
-        buffer.writeStaticString(" HTTP/1.1\r\nHost: ")
-        buffer.writeBytes(instance.host)
-        buffer.writeStaticString("\r\n")
-        buffer.writeImmutableBuffer(fields)
-        if let session, session.binding.kind == .streamable {
-            buffer.writeStaticString("Mcp-Session-Id: ")
-            buffer.writeBytes(session.binding.upstream)
-            buffer.writeStaticString("\r\n")
-        }
-        if adapter?.route.transport == .stdio {
-            buffer.writeStaticString("MCP-Gateway-Principal: ")
-            RequestFields.writeHexadecimal(principal.id, into: &buffer)
-            buffer.writeStaticString("\r\n")
-        }
-        if framing.isChunked {
-            if isRequestComplete, !isCheckedOnTheWay, stageHadPayload {
-                buffer.writeString("Content-Length: \(body.readableBytes)\r\n")
-            } else {
-                buffer.writeStaticString("Transfer-Encoding: chunked\r\n")
-            }
-        } else if let length = framing.remainingLength, length > 0 || method == .post {
-            buffer.writeStaticString("Content-Length: ")
-            RequestFields.writeDecimal(length, into: &buffer)
-            buffer.writeStaticString("\r\n")
-        }
-        buffer.writeStaticString("\r\n")
-        return buffer
-    }
-
-    /// Whether ``body`` holds payload, not chunks: only a request without a surely legacy session is read.
-    private var stageHadPayload: Bool { scanner != nil }
-
-    private func writeQuery(into buffer: inout ByteBuffer) {
-        guard head.readableBytes >= query.upperBound else { return }
-        let view = head.readableBytesView
-        buffer.writeBytes(view[(view.startIndex + query.lowerBound)..<(view.startIndex + query.upperBound)])
-    }
-
-    /// Sends bytes of the body, or keeps them until there is a connection.
-    private func send(_ bytes: ByteBuffer) {
-        if outgoing.readableBytes > 0 {
-            if let upstream, upstream.isOpen {
-                // Copying a small body behind the head is cheaper than a second system call; a large one is not copied.
-                if bytes.readableBytes <= Self.copiedBytes { outgoing.writeImmutableBuffer(bytes) }
-                flushOutgoing()
-                if bytes.readableBytes > Self.copiedBytes { upstream.write(bytes) }
-                return
-            }
-            outgoing.writeImmutableBuffer(bytes)
-            if upstream == nil {
-                return
-            } else if outgoing.readableBytes > proxy.configuration.inspectedBytes {
-                client.pauseReading(true)
-            }
-            return
-        }
-        upstream?.write(bytes)
-        if let upstream, !upstream.isWritable { client.pauseReading(true) }
-    }
-
-    private func flushOutgoing() {
-        guard let upstream else { return }
-        let bytes = outgoing
-        outgoing = ByteBuffer()
-        let bodyLength = framing.remainingLength.map(Int.init(clamping:)) ?? .max
-        let isWhole = isRequestComplete && (bodyLength <= Self.copiedBytes || bytes.readableBytes > bodyLength)
-        replay = isWhole && bytes.readableBytes <= Self.keptBytes ? bytes : nil
-        upstream.begin(bytes, for: self)
-        if !upstream.isWritable { client.pauseReading(true) }
-    }
-
-    func upstreamConnected(_ connection: UpstreamConnection) {
-        if outgoing.readableBytes > 0 { flushOutgoing() }
-        client.pauseReading(false)
-        if !isRequestComplete { client.sendContinueIfAwaited() }
-    }
-
-    func upstreamWritabilityChanged(isWritable: Bool) {
-        client.pauseReading(!isWritable)
-    }
-
-    /// Nothing was sent, so another instance may take what is not bound to this one.
-    func upstreamConnectFailed() {
-        guard let instance else { return }
-        let bound = session != nil
-        tried.append(instance.endpoint.id)
-        release(instance)
-        upstream = nil
-        guard !bound, !isCheckedOnTheWay else { return reject(.unavailable(retryAfterSeconds: 1)) }
-        // What of the body is here waits behind the head in `outgoing`; the next head goes in front of it.
-        keepCollectedBody()
-        place(for: purpose == .initialize || purpose == .eventStream ? .session : .request)
-    }
-
-    private func keepCollectedBody() {
-        guard let end = outgoing.readableBytesView.firstRange(of: Array("\r\n\r\n".utf8))?.upperBound else { return }
-        outgoing.moveReaderIndex(to: end)
-        body = outgoing
-        outgoing = ByteBuffer()
-    }
-
-    /// Takes the request off `instance` again.
-    func release(_ instance: InstanceTarget) {
-        settleSession()
-        if isCounted {
-            isCounted = false
-            instance.load.endRequest()
-            session?.entry?.leave(at: proxy.now)
-        }
-        self.instance = nil
-    }
-
-    /// Sends the whole request once more on a fresh connection.
-    func sendAgain(_ bytes: ByteBuffer, to instance: InstanceTarget) {
-        hasRetried = true
-        replay = nil
-        outgoing = bytes
-        upstream = proxy.pool(instance.endpoint.endpoint).connect(for: self)
-    }
-}
-
-extension RoutingHeaders {
-    /// The routing fields of a head.
-    init(_ request: RequestView) {
-        self.init()
-        for line in request.lines {
-            switch line.name {
-            case .mcpProtocolVersion: Self.note(&protocolVersion, request.slice(line.value))
-            case .mcpMethod: Self.note(&method, request.slice(line.value))
-            case .mcpName: Self.note(&name, request.slice(line.value))
-            case .mcpSessionID: Self.note(&session, request.slice(line.value))
-            default: break
-            }
-        }
-    }
-
-    private static func note(_ header: inout RoutingHeader, _ value: UnsafeRawBufferPointer) {
-        if case .absent = header { header = .value(value) } else { header = .repeated }
-    }
-
-    /// Whether the version header leaves no doubt that the body needs not be read: absent, or of the years in which every
-    /// revision had the handshake.
-    var isSurelyLegacy: Bool {
-        switch protocolVersion {
-        case .absent: true
-        case .repeated: false
-        case .value(let text):
-            text.count == 10 && (ByteComparison.hasPrefix(text, "2025-") || ByteComparison.hasPrefix(text, "2024-"))
-        }
-    }
-
-    /// Whether the revision in the version header has no batches: 2025-06-18 and later.
-    var forbidsBatches: Bool {
-        guard case .value(let text) = protocolVersion else { return false }
-        return ByteComparison.isEqual(text, "2025-06-18") || ByteComparison.isEqual(text, "2025-11-25")
     }
 }

@@ -14,31 +14,50 @@ extension ProxyExchange {
     ///
     /// - Returns: whether the body is wanted as payload: where it must be rewritten, or may be added to.
     func upstreamAnswered(_ response: ResponseHead, lines: [FieldLine], bytes: UnsafeRawBufferPointer) -> Bool {
-        replay = nil
         guard (200..<300).contains(response.status) || response.status >= 400 || response.status == 304 else {
             // A redirect would lead the client around the gateway, to an address that is none of its business.
             failed(.upstreamFailed)
             return false
         }
-        isEventStream = response.status == 200 && Self.isEventStream(lines, bytes)
+        let isStream = response.status == 200 && Self.isEventStream(lines, bytes)
+        // Nothing can be added to what is compressed, nor can it be read.
+        isEventStream = isStream && !lines.contains { $0.name == .contentEncoding }
+        guard isStream == isEventStream || purpose != .eventStream else {
+            failed(.upstreamFailed)
+            return false
+        }
         var out = client.channel.allocator.buffer(capacity: response.length + 512)
-        out.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[..<response.fieldsStart]))
+        // Our version, not that of the server (RFC 9110 §6.2).
+        out.writeStaticString("HTTP/1.1")
+        out.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[8..<response.fieldsStart]))
         copyFields(response, lines, bytes, into: &out)
-        writeSession(response, lines, bytes, into: &out)
+        guard writeSession(response, lines, bytes, into: &out) else {
+            failed(.upstreamFailed)
+            return false
+        }
         writeOrigin(into: &out)
         let wantsPayload = writeFraming(response, into: &out)
         out.writeStaticString("\r\n")
         hasAnswerBegun = true
-        if isEventStream {
-            progress = SSEProgress()
-            if purpose == .eventStream { rewriter = EndpointEventRewriter() }
-            deadline = proxy.loop.sweep.now + proxy.configuration.keepAliveInterval
-            if sweepIndex < 0 { proxy.loop.sweep.insert(self) }
-        }
+        if isEventStream { beginEvents() }
+        if isRequestComplete { forgetRequest() } else { forgetSent() }
         // Small answers leave with their head: the body that is here already is appended by `upstreamBody`,
         // which is called next in any case.
         answerHead = out
         return wantsPayload
+    }
+
+    private func beginEvents() {
+        progress = SSEProgress()
+        if purpose == .eventStream {
+            rewriter = EndpointEventRewriter()
+        } else if method == .post, let envelope = envelope ?? sentEnvelope, envelope.shape == .request,
+            !envelope.method.equals("subscriptions/listen")
+        {
+            streamID = envelope.id
+        }
+        deadline = proxy.loop.sweep.now + proxy.configuration.keepAliveInterval
+        if sweepIndex < 0 { proxy.loop.sweep.insert(self) }
     }
 
     private static func isEventStream(_ lines: [FieldLine], _ bytes: UnsafeRawBufferPointer) -> Bool {
@@ -62,7 +81,8 @@ extension ProxyExchange {
         for line in lines {
             var drops = false
             switch line.name {
-            case .connection, .contentLength, .keepAlive, .location, .mcpSessionID, .proxy, .setCookie, .te, .trailer,
+            case .accessControl, .accessControlRequestMethod, .connection, .contentLength, .keepAlive, .location,
+                .mcpSessionID, .proxy, .setCookie, .te, .trailer,
                 .transferEncoding, .upgrade, .mcpGateway:
                 drops = true
             case .xAccelBuffering: hasBuffering = true
@@ -88,30 +108,30 @@ extension ProxyExchange {
     }
 
     /// The session id that the client sees: its own again, a new one where a session began, or none.
+    ///
+    /// - Returns: `false` where the instance began a session with an id that no client could send back.
     private func writeSession(
         _ response: ResponseHead, _ lines: [FieldLine], _ bytes: UnsafeRawBufferPointer, into out: inout ByteBuffer
-    ) {
+    ) -> Bool {
         let isSuccess = (200..<300).contains(response.status)
+        let line = lines.first { $0.name == .mcpSessionID }
         switch purpose {
         case .plain, .delete:
-            if let session {
-                if purpose == .delete, isSuccess { proxy.endSession(session) }
-                guard session.binding.kind == .streamable, lines.contains(where: { $0.name == .mcpSessionID }) else {
-                    return
-                }
-                write(session, into: &out)
-            }
+            guard let session, session.binding.kind == .streamable else { break }
+            if response.status == 404 || (purpose == .delete && isSuccess) { proxy.endSession(session) }
+            if line != nil { write(session, into: &out) }
         case .initialize:
-            defer { settleSession() }
-            guard isSuccess, let instance, let adapter,
-                let line = lines.first(where: { $0.name == .mcpSessionID }),
+            guard isSuccess, let line, let instance, let adapter else { break }
+            guard
                 let session = proxy.openSession(
                     .streamable, upstream: Array(UnsafeRawBufferPointer(rebasing: bytes[line.value])),
                     instance: instance, adapter: adapter, principal: principal.id)
-            else { return }
+            else { return false }
             write(session, into: &out)
         case .eventStream, .modern: break
         }
+        if purpose == .initialize { settleSession() }
+        return true
     }
 
     private func write(_ session: BoundSession, into out: inout ByteBuffer) {
@@ -213,7 +233,8 @@ extension ProxyExchange {
         else { return nil }
         settleSession()
         self.session = session
-        session.entry?.enter(at: proxy.now)
+        entry = session.entry
+        entry?.enter(at: proxy.now)
         return Array("/adapters/\(adapter.name)/messages?session_id=".utf8) + session.text
     }
 
@@ -221,8 +242,6 @@ extension ProxyExchange {
 
     private func finish() {
         let connection = upstream
-        let wasEventStreamSession = purpose == .eventStream
-        if wasEventStreamSession, let session { proxy.endSession(session) }
         let isComplete = isRequestComplete
         let keepAlive = !closesClient
         clear()
@@ -233,10 +252,8 @@ extension ProxyExchange {
     /// The instance's connection ended, or it broke HTTP.
     func upstreamFailed(_ connection: UpstreamConnection) {
         guard !hasAnswerBegun else { return failedInAnswer() }
-        if connection.isReused, !connection.hasAnswered, !hasRetried, let replay, let instance, isSafeToSendAgain {
-            // The server had given the unused connection up when the request was on its way (RFC 9112 §9.3.1).
-            return sendAgain(replay, to: instance)
-        }
+        // The server had given the unused connection up when the request was on its way (RFC 9112 §9.3.1).
+        if connection.isReused, !connection.hasAnswered, sendAgain() { return }
         failed(.upstreamFailed)
     }
 
@@ -244,30 +261,11 @@ extension ProxyExchange {
         failed(.upstreamTimedOut)
     }
 
-    /// Whether the request reads only, or does nothing more when it is done twice.
-    private var isSafeToSendAgain: Bool {
-        if method == .get || method == .delete { return true }
-        guard let replay, let envelope = envelope ?? Self.envelope(of: replay),
-            case .bytes(let method) = envelope.method
-        else { return false }
-        return MCPMethod(bytes: method)?.isReplayable ?? false
-    }
-
-    private static func envelope(of request: ByteBuffer) -> Envelope? {
-        request.withUnsafeReadableBytes { bytes in
-            guard let end = try? HeadScanner.end(of: bytes, limits: HeadLimits(bytes: bytes.count + 1)) else {
-                return nil
-            }
-            return try? EnvelopeScanner.scan(UnsafeRawBufferPointer(rebasing: bytes[end...]))
-        }
-    }
-
     /// The answer breaks off in the middle.
     private func failedInAnswer() {
         let connection = upstream
-        if purpose == .eventStream, let session { proxy.endSession(session) }
-        guard isEventStream, purpose != .eventStream, answersInChunks, let progress, progress.isBetweenEvents,
-            !(purpose != .modern && progress.hasEventID), let id = requestID()
+        guard answersInChunks, let progress, progress.isBetweenEvents, purpose == .modern || !progress.hasEventID,
+            let id = streamID
         else {
             // The client must see that something is missing: a clean end would say that all is there. One that has an
             // event id asks for the rest.
@@ -282,16 +280,11 @@ extension ProxyExchange {
         var out = heldAnswerHead()
         ChunkCoding.append(event, to: &out)
         out.writeStaticString(ChunkCoding.end)
-        client.write(out)
         let keepAlive = !closesClient
         clear()
         connection?.close()
+        client.write(out)
         client.finishAnswer(keepAlive: keepAlive)
-    }
-
-    private func requestID() -> JSONRPCID? {
-        guard let envelope, envelope.id.identifiesRequest else { return nil }
-        return envelope.id
     }
 
     /// Sends a comment on a stream that has been silent.

@@ -10,8 +10,8 @@ import Wire
 /// One request on an MCP route and its answer, between a client's and an instance's connection of the same loop.
 ///
 /// One object serves all requests of a client's connection, one after the other. Confined to its loop. The work is spread
-/// over extensions: Request (what the client sends), Upstream (what the instance sends), Faults (what the gateway
-/// answers itself).
+/// over extensions: Request (what the client sends), Sending (what goes to the instance), Upstream (what the instance
+/// sends), Faults (what the gateway answers itself).
 final class ProxyExchange: RequestSink, Expiring {
     enum Stage {
         /// Between requests.
@@ -24,6 +24,24 @@ final class ProxyExchange: RequestSink, Expiring {
         case forwarding
         /// The answer was given; what is left of the body is dropped.
         case answered
+
+        var isForwarding: Bool {
+            if case .forwarding = self { true } else { false }
+        }
+    }
+
+    /// How the body goes to the instance.
+    enum BodyCoding {
+        /// Not decided, or there is none.
+        case none
+        /// Of this length, as it came.
+        case length(Int)
+        /// In chunks of our own.
+        case chunks
+
+        var isChunks: Bool {
+            if case .chunks = self { true } else { false }
+        }
     }
 
     /// What the request is, as far as its answer is concerned.
@@ -53,14 +71,18 @@ final class ProxyExchange: RequestSink, Expiring {
     var adapter: AdapterTarget?
     var principal = Principal.development
     var session: BoundSession?
+    /// The session's entry in the registry that this request is counted on.
+    var entry: SessionRegistryEntry?
     var framing = BodyFraming.none
     var isRequestComplete = false
     /// The head as the client sent it, kept while it may still be needed.
     var head = ByteBuffer()
     /// Where the query of the target stands in ``head``.
     var query: Range<Int> = 0..<0
-    /// What of the body has arrived and was not passed on.
+    /// What of the body has arrived and was not passed on: payload.
     var body = ByteBuffer()
+    /// How much of the body has arrived.
+    var bodyBytes = 0
     var scanner: EnvelopeScanner?
     var scanError: EnvelopeError?
     var envelope: Envelope?
@@ -70,14 +92,20 @@ final class ProxyExchange: RequestSink, Expiring {
     var isCheckedOnTheWay = false
     var mustNotBeBatch = false
 
-    // The instance
+    // To the instance
     var instance: InstanceTarget?
     var tried: [InstanceID] = []
     var upstream: UpstreamConnection?
-    /// What waits for the connection.
-    var outgoing = ByteBuffer()
-    /// The whole request as it was sent, where it may be sent again.
-    var replay: ByteBuffer?
+    var bodyCoding = BodyCoding.none
+    /// The head that waits for the connection.
+    var outgoingHead = ByteBuffer()
+    /// What of the body waits for the connection, as it will be sent.
+    var outgoingBody = ByteBuffer()
+    /// What was sent and may have to be sent again, or be read for the id; see ``keepsSent``.
+    var sentHead = ByteBuffer()
+    var sentBody = ByteBuffer()
+    /// Whether ``sentHead`` and ``sentBody`` hold everything that was sent.
+    var keepsSent = false
     var hasRetried = false
     var isCounted = false
     var expectsSession = false
@@ -85,7 +113,10 @@ final class ProxyExchange: RequestSink, Expiring {
     // The answer
     var hasAnswerBegun = false
     var answersInChunks = false
+    /// Whether the answer is a stream that comments and a last event may be added to.
     var isEventStream = false
+    /// The id that an error at the end of a stream has, where there may be one.
+    var streamID: JSONRPCID?
     var closesClient = false
     var progress: SSEProgress?
     var rewriter: EndpointEventRewriter?
@@ -107,14 +138,9 @@ final class ProxyExchange: RequestSink, Expiring {
         self.client = client
     }
 
-    /// A body in chunks is unwrapped while it has to be read; otherwise its bytes pass as they are.
-    var wantsPayload: Bool {
-        switch stage {
-        case .inspecting, .rejecting: true
-        case .forwarding: isCheckedOnTheWay
-        case .idle, .answered: false
-        }
-    }
+    /// A body in chunks is unwrapped, and wrapped in chunks of our own where it has to be: only so it can be looked at,
+    /// and what else stands between chunks is nothing for an instance.
+    var wantsPayload: Bool { true }
 
     /// Begins a request: nothing of the last one is left.
     func reset(_ request: RequestView, origin: UnsafeRawBufferPointer?) {
@@ -124,7 +150,10 @@ final class ProxyExchange: RequestSink, Expiring {
         clientIsHTTP11 = request.head.isHTTP11
         if let origin { self.origin = Array(origin) } else if !self.origin.isEmpty { self.origin = [] }
         framing = request.head.framing
-        isRequestComplete = false
+        isRequestComplete = framing.isComplete
+        bodyBytes = 0
+        bodyCoding = .none
+        keepsSent = false
         mustNotBeBatch = false
         hasRetried = false
         hasAnswerBegun = false
@@ -141,26 +170,41 @@ final class ProxyExchange: RequestSink, Expiring {
         if isCounted {
             isCounted = false
             instance?.load.endRequest()
-            session?.entry?.leave(at: proxy.now)
         }
+        entry?.leave(at: proxy.now)
+        entry = nil
         settleSession()
+        if case .eventStream = purpose, let session { proxy.endStream(session) }
         upstream = nil
         instance = nil
         adapter = nil
         session = nil
+        streamID = nil
+        progress = nil
+        rewriter = nil
+        answerHead = ByteBuffer()
+        if sweepIndex >= 0 { proxy.loop.sweep.remove(self) }
+        forgetRequest()
+    }
+
+    /// Lets go of all bytes of the request: a stream may be open for hours.
+    func forgetRequest() {
         if !tried.isEmpty { tried = [] }
         scanner = nil
         scanError = nil
         envelope = nil
-        replay = nil
-        progress = nil
-        rewriter = nil
         head = ByteBuffer()
         body = ByteBuffer()
         fields = ByteBuffer()
-        outgoing = ByteBuffer()
-        answerHead = ByteBuffer()
-        if sweepIndex >= 0 { proxy.loop.sweep.remove(self) }
+        outgoingHead = ByteBuffer()
+        outgoingBody = ByteBuffer()
+        forgetSent()
+    }
+
+    func forgetSent() {
+        keepsSent = false
+        sentHead = ByteBuffer()
+        sentBody = ByteBuffer()
     }
 
     func settleSession() {
@@ -183,7 +227,7 @@ final class ProxyExchange: RequestSink, Expiring {
     func clientGone() {
         // Both eras want the instance to see at once that nobody listens any more: legacy servers free the stream's
         // place, modern ones take it as the cancellation.
-        upstream?.close()
+        upstream?.cancel()
         clear()
     }
 }

@@ -27,7 +27,7 @@ final class ProxyLoop: RequestRouter {
 
     private let authenticator: any Authenticator
     private let control: TaskResponder
-    private var pools: [Endpoint: UpstreamPool] = [:]
+    private var pools: [ObjectIdentifier: UpstreamPool] = [:]
     private var lastAllowedHost: [UInt8] = []
     private let wallClockOffset: Int64
 
@@ -58,21 +58,32 @@ final class ProxyLoop: RequestRouter {
     /// Takes the next snapshot, and lets go of connections to instances that are no more.
     func publish(_ table: RoutingTable) {
         self.table = table
-        var living: Set<Endpoint> = []
+        var living: Set<ObjectIdentifier> = []
         for adapter in table.adapters.values {
-            for instance in adapter.instances { living.insert(instance.endpoint.endpoint) }
+            for instance in adapter.instances { living.insert(ObjectIdentifier(instance.load)) }
         }
-        for (endpoint, pool) in pools where !living.contains(endpoint) {
-            pool.closeIdle()
-            pools[endpoint] = nil
+        for (key, pool) in pools where !living.contains(key) {
+            pool.close()
+            pools[key] = nil
         }
     }
 
-    /// The connections to `endpoint`.
-    func pool(_ endpoint: Endpoint) -> UpstreamPool {
-        if let pool = pools[endpoint] { return pool }
-        let pool = UpstreamPool(endpoint: endpoint, proxy: self)
-        pools[endpoint] = pool
+    /// Closes the unused connections to all instances.
+    func closeUpstreams() {
+        for pool in pools.values { pool.close() }
+        pools = [:]
+    }
+
+    /// The connections to `instance`.
+    func pool(_ instance: InstanceTarget) -> UpstreamPool {
+        // A load stands for one life of one instance, and lives as long as the pool that is found by it.
+        let key = ObjectIdentifier(instance.load)
+        if let pool = pools[key] {
+            if pool.endpoint == instance.endpoint.endpoint { return pool }
+            pool.close()
+        }
+        let pool = UpstreamPool(instance, proxy: self)
+        pools[key] = pool
         return pool
     }
 
@@ -94,7 +105,7 @@ final class ProxyLoop: RequestRouter {
             return exchange
         }
         if request.head.method == .options, origin != nil, request.value(of: .accessControlRequestMethod) != nil {
-            exchange.answerPreflight()
+            exchange.answerPreflight(request)
             return exchange
         }
         guard let path = AdapterPath(target) else {
@@ -175,5 +186,19 @@ final class ProxyLoop: RequestRouter {
     func endSession(_ session: BoundSession) {
         _ = registry.end(session.fingerprint)
         session.entry = nil
+    }
+
+    /// The stream that is the session has ended, and nothing can be posted to it any more.
+    func endStream(_ session: BoundSession) {
+        registry.endStream(session.fingerprint)
+        session.entry = nil
+        sessions.remove(session)
+    }
+
+    /// Whether the session is a stream that has ended here.
+    func hasEnded(_ session: BoundSession) -> Bool {
+        guard session.binding.kind == .eventStream else { return false }
+        if let entry = session.entry, !entry.isEnded { return false }
+        return registry.hasEndedStream(session.fingerprint)
     }
 }

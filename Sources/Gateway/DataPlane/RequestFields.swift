@@ -10,7 +10,8 @@ enum RequestFields {
     ///
     /// Not passed: what belongs to the connection (RFC 9110 §7.6.1), the framing and `Host`, which are written anew, the
     /// client's credentials and cookies, which are for the gateway, what says where the client came from, which only
-    /// the gateway can say, and `Origin`, which the gateway has checked.
+    /// the gateway can say, `Origin`, which the gateway has checked, and `Accept-Encoding`: streams must not be compressed,
+    /// because a compressor holds events back and nobody could say where one ends.
     static func copy(_ request: RequestView, into buffer: inout ByteBuffer) {
         // Lines follow one another without a gap, so a run goes on until a line is dropped.
         var runStart = request.lines.first?.start ?? 0
@@ -28,11 +29,13 @@ enum RequestFields {
     @inline(__always)
     private static func drops(_ name: FieldName) -> Bool {
         switch name {
-        case .authorization, .connection, .contentLength, .cookie, .expect, .forwarded, .host, .keepAlive, .mcpGateway,
+        case .acceptEncoding, .accessControl, .authorization, .connection, .contentLength, .cookie, .expect, .forwarded,
+            .host, .keepAlive, .mcpGateway,
             .mcpSessionID, .origin, .proxy, .te, .trailer, .transferEncoding, .upgrade, .xForwarded,
             .accessControlRequestMethod:
             true
-        case .other, .accept, .cacheControl, .contentType, .location, .mcpMethod, .mcpName, .mcpProtocolVersion,
+        case .other, .accept, .cacheControl, .contentEncoding, .contentType, .location, .mcpMethod, .mcpName,
+            .mcpProtocolVersion,
             .setCookie, .xAccelBuffering:
             false
         }

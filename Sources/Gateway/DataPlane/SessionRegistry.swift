@@ -16,6 +16,7 @@ final class SessionRegistry: Sendable {
 
     private final class Shard: Sendable {
         let entries = Mutex<[SessionFingerprint: SessionRegistryEntry]>([:])
+        let endedStreams = Mutex(RecentFingerprints(capacity: 2048))
     }
 
     private let shards: [Shard]
@@ -31,6 +32,9 @@ final class SessionRegistry: Sendable {
 
     /// How many sessions are live.
     var count: Int { shards.reduce(0) { $0 + $1.entries.withLock(\.count) } }
+
+    /// The live sessions, in no order.
+    var all: [SessionRegistryEntry] { shards.flatMap { $0.entries.withLock { Array($0.values) } } }
 
     /// How many sessions were not taken in because there was no room.
     var overflowCount: Int { overflow.load(ordering: .relaxed) }
@@ -64,6 +68,19 @@ final class SessionRegistry: Sendable {
         let entry = shard(fingerprint).entries.withLock { $0.removeValue(forKey: fingerprint) }
         entry?.end()
         return entry
+    }
+
+    /// Lets go of the session that was the stream which `fingerprint` stands for, and remembers for a while that it ended.
+    ///
+    /// Only the gateway that carried the stream knows; others rely on what the server says of it.
+    func endStream(_ fingerprint: SessionFingerprint) {
+        shard(fingerprint).endedStreams.withLock { $0.insert(fingerprint) }
+        end(fingerprint)
+    }
+
+    /// Whether `fingerprint` stands for a stream that this gateway carried and that has ended, as far as it remembers.
+    func hasEndedStream(_ fingerprint: SessionFingerprint) -> Bool {
+        shard(fingerprint).endedStreams.withLock { $0.contains(fingerprint) }
     }
 
     /// Lets go of every session on an instance that is not in `table` with the same incarnation, and returns how many.

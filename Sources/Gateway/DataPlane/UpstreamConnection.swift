@@ -17,6 +17,8 @@ final class UpstreamConnection: ChannelInboundHandler, Expiring {
         case connecting
         /// Unused, in the pool.
         case idle
+        /// Open and with an exchange, which has not sent anything yet.
+        case reserved
         /// A request is on its way; its answer's head is not complete.
         case head
         /// Within the answer's body.
@@ -25,7 +27,7 @@ final class UpstreamConnection: ChannelInboundHandler, Expiring {
     }
 
     /// Who uses it.
-    var exchange: ProxyExchange?
+    private var exchange: ProxyExchange?
     /// Whether it has carried a request before, so that the server may have closed it meanwhile.
     private(set) var isReused = false
     /// Whether the server has sent anything since the request.
@@ -47,8 +49,9 @@ final class UpstreamConnection: ChannelInboundHandler, Expiring {
     private var answersHead = false
     private var isReading = true
 
-    init(pool: UpstreamPool) {
+    init(pool: UpstreamPool, exchange: ProxyExchange) {
         self.pool = pool
+        self.exchange = exchange
         proxy = pool.proxy
     }
 
@@ -59,18 +62,25 @@ final class UpstreamConnection: ChannelInboundHandler, Expiring {
 
     // MARK: - For the exchange
 
-    /// Sends the beginning of a request.
-    func begin(_ bytes: ByteBuffer, for exchange: ProxyExchange) {
+    /// Takes the connection out of the pool for `exchange`.
+    func reserve(for exchange: ProxyExchange) {
         self.exchange = exchange
+        phase = .reserved
+        deadline = .distantFuture
+    }
+
+    /// Sends the beginning of a request.
+    func begin(_ bytes: ByteBuffer) {
         phase = .head
         hasAnswered = false
-        deadline = proxy.loop.sweep.deadline(after: proxy.configuration.responseTimeout)
         write(bytes)
     }
 
     /// Sends more of the request.
     @inline(__always)
     func write(_ bytes: ByteBuffer) {
+        // A server may wait for all of a large body before it answers.
+        if phase == .head { deadline = proxy.loop.sweep.deadline(after: proxy.configuration.responseTimeout) }
         handlerContext?.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
     }
 
@@ -87,10 +97,21 @@ final class UpstreamConnection: ChannelInboundHandler, Expiring {
         guard phase == .body, framing.isComplete, keepsAlive, isRequestComplete, pending.readableBytes == 0 else {
             return close()
         }
-        phase = .idle
         isReused = true
         pending = ByteBuffer()
         pauseReading(false)
+        rest()
+    }
+
+    /// The exchange needs no answer any more: back to the pool if nothing was sent, otherwise the connection ends.
+    func cancel() {
+        guard phase == .reserved else { return close() }
+        exchange = nil
+        rest()
+    }
+
+    private func rest() {
+        phase = .idle
         deadline = proxy.loop.sweep.deadline(after: proxy.configuration.upstreamIdleTimeout)
         pool.giveBack(self)
     }
@@ -124,14 +145,12 @@ final class UpstreamConnection: ChannelInboundHandler, Expiring {
             handlerContext?.close(promise: nil)
             return
         }
-        phase = .idle
+        phase = .reserved
         exchange?.upstreamConnected(self)
     }
 
     func connectFailed() {
-        let exchange = exchange
-        close()
-        exchange?.upstreamConnectFailed()
+        fail()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -139,8 +158,7 @@ final class UpstreamConnection: ChannelInboundHandler, Expiring {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        context.close(promise: nil)
-        ended()
+        fail()
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -149,10 +167,9 @@ final class UpstreamConnection: ChannelInboundHandler, Expiring {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
-        guard let exchange else {
+        guard let exchange, phase == .head || phase == .body else {
             // Nobody asked: the server says something on an unused connection, such as that it gives it up.
-            close()
-            return
+            return fail()
         }
         hasAnswered = true
         if pending.readableBytes == 0 {
@@ -254,12 +271,13 @@ final class UpstreamConnection: ChannelInboundHandler, Expiring {
 
     private func fail() {
         let exchange = exchange
-        let wasConnecting = phase == .connecting
+        let phase = phase
         close()
-        if wasConnecting {
-            exchange?.upstreamConnectFailed()
-        } else {
-            exchange?.upstreamFailed(self)
+        switch phase {
+        case .connecting: exchange?.upstreamConnectFailed()
+        case .reserved: exchange?.upstreamLost()
+        case .head, .body: exchange?.upstreamFailed(self)
+        case .idle, .closed: break
         }
     }
 

@@ -1,40 +1,53 @@
 // SPDX-License-Identifier: MIT
 
 import HTTP
+import Model
 import NIOCore
 import NIOPosix
 import RuntimeContract
 
-/// The connections of one loop to one endpoint.
+/// The connections of one loop to one life of an instance.
 ///
-/// Confined to its loop.
-///
-/// The most recently used connection is taken first, so that the others grow old and are closed when there is less to do.
+/// Confined to its loop. The most recently used connection is taken first, so that the others grow old and are closed
+/// when there is less to do.
 final class UpstreamPool {
     /// Where they go.
     let endpoint: Endpoint
+    /// Stands for the life of the instance: what is connected to an earlier one at the same address is of no use.
+    let load: PlacementLoad
     /// What the loop shares.
     unowned let proxy: ProxyLoop
 
+    /// The address where none has to be looked up.
+    private let address: SocketAddress?
     private var idle: [UpstreamConnection] = []
+    private var isClosed = false
 
-    init(endpoint: Endpoint, proxy: ProxyLoop) {
-        self.endpoint = endpoint
+    init(_ instance: InstanceTarget, proxy: ProxyLoop) {
+        endpoint = instance.endpoint.endpoint
+        load = instance.load
         self.proxy = proxy
+        address =
+            switch endpoint {
+            case .tcp(let host, let port): try? SocketAddress(ipAddress: host, port: Int(port))
+            case .unix(let path): try? SocketAddress(unixDomainSocketPath: path)
+            }
     }
 
-    /// An unused connection, if there is one that is open.
-    func take() -> UpstreamConnection? {
-        while let connection = idle.popLast() {
-            if connection.isOpen { return connection }
-        }
-        return nil
+    /// An unused connection for `exchange`, if there is one that is open; the exchange hears when it is lost.
+    func take(for exchange: ProxyExchange) -> UpstreamConnection? {
+        guard let connection = idle.popLast() else { return nil }
+        connection.reserve(for: exchange)
+        return connection
     }
 
-    /// A new connection, which is not open yet; `exchange` hears of the outcome.
-    func connect(for exchange: ProxyExchange) -> UpstreamConnection {
-        let connection = UpstreamConnection(pool: self)
-        connection.exchange = exchange
+    /// A new connection for `exchange`, to be opened with ``open(_:)``.
+    func makeConnection(for exchange: ProxyExchange) -> UpstreamConnection {
+        UpstreamConnection(pool: self, exchange: exchange)
+    }
+
+    /// Opens `connection`; its exchange hears of the outcome, perhaps before this returns.
+    func open(_ connection: UpstreamConnection) {
         let bound = NIOLoopBound(connection, eventLoop: proxy.eventLoop)
         var bootstrap = ClientBootstrap(group: proxy.eventLoop)
             .connectTimeout(proxy.configuration.connectTimeout)
@@ -43,26 +56,27 @@ final class UpstreamPool {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(bound.value) }
             }
-        let future: EventLoopFuture<any Channel>
-        switch endpoint {
-        case .tcp(let host, let port):
-            bootstrap = bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            future = bootstrap.connect(host: host, port: Int(port))
-        case .unix(let path):
-            future = bootstrap.connect(unixDomainSocketPath: path)
-        }
+        if case .tcp = endpoint { bootstrap = bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1) }
+        let future: EventLoopFuture<any Channel> =
+            if let address {
+                bootstrap.connect(to: address)
+            } else if case .tcp(let host, let port) = endpoint {
+                bootstrap.connect(host: host, port: Int(port))
+            } else {
+                // A path that is longer than a socket's address may be.
+                proxy.eventLoop.makeFailedFuture(ChannelError.connectPending)
+            }
         future.assumeIsolated().whenComplete { result in
             switch result {
             case .success: connection.connected()
             case .failure: connection.connectFailed()
             }
         }
-        return connection
     }
 
     /// Keeps `connection` for the next request, unless there are enough.
     func giveBack(_ connection: UpstreamConnection) {
-        guard idle.count < proxy.configuration.maximumIdleUpstreams else { return connection.close() }
+        guard !isClosed, idle.count < proxy.configuration.maximumIdleUpstreams else { return connection.close() }
         idle.append(connection)
     }
 
@@ -72,8 +86,9 @@ final class UpstreamPool {
         if let index = idle.firstIndex(where: { $0 === connection }) { idle.remove(at: index) }
     }
 
-    /// Closes what is unused; what is in use is closed when its request is over.
-    func closeIdle() {
+    /// Closes what is unused now, and what is in use when its request is over.
+    func close() {
+        isClosed = true
         let connections = idle
         idle = []
         for connection in connections { connection.close() }

@@ -107,6 +107,11 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
 
     /// Stops or goes on reading the request's body, for back pressure.
     public func pauseReading(_ isPaused: Bool) {
+        if phase == .body, isPaused != isReadingPausedBySink {
+            // A client that is kept from sending is not late.
+            deadline =
+                isPaused ? .distantFuture : context.sweep.deadline(after: context.configuration.bodyTimeout)
+        }
         isReadingPausedBySink = isPaused
         updateReading()
     }
@@ -176,6 +181,8 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
             case .body:
                 guard parseBody() else { return updateReading() }
             case .answer:
+                // A stream may be silent for hours: it keeps no buffer meanwhile.
+                if pending.readableBytes == 0 { pending = ByteBuffer() }
                 return updateReading()
             case .linger, .closed:
                 pending = ByteBuffer()
@@ -277,7 +284,7 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
         if isEnd {
             phase = .answer
             deadline = .distantFuture
-        } else {
+        } else if !isReadingPausedBySink {
             deadline = context.sweep.deadline(after: context.configuration.bodyTimeout)
         }
         sink.receive(bytes, isEnd: isEnd)

@@ -6,6 +6,10 @@ public enum FieldName: UInt8, Hashable, Sendable {
     case other
     /// `Accept`
     case accept
+    /// `Accept-Encoding`
+    case acceptEncoding
+    /// Any other name that begins with `Access-Control-`.
+    case accessControl
     /// `Access-Control-Request-Method`
     case accessControlRequestMethod
     /// `Authorization`
@@ -14,6 +18,8 @@ public enum FieldName: UInt8, Hashable, Sendable {
     case cacheControl
     /// `Connection`
     case connection
+    /// `Content-Encoding`
+    case contentEncoding
     /// `Content-Length`
     case contentLength
     /// `Content-Type`
@@ -93,7 +99,10 @@ public enum FieldName: UInt8, Hashable, Sendable {
         case 14:
             if equal(bytes, "content-length", 14) { return .contentLength }
             return equal(bytes, "mcp-session-id", 14) ? .mcpSessionID : prefixed(bytes, count)
-        case 16: return equal(bytes, "proxy-connection", 16) ? .proxy : prefixed(bytes, count)
+        case 15: return equal(bytes, "accept-encoding", 15) ? .acceptEncoding : prefixed(bytes, count)
+        case 16:
+            if equal(bytes, "content-encoding", 16) { return .contentEncoding }
+            return equal(bytes, "proxy-connection", 16) ? .proxy : prefixed(bytes, count)
         case 17:
             if equal(bytes, "transfer-encoding", 17) { return .transferEncoding }
             return equal(bytes, "x-accel-buffering", 17) ? .xAccelBuffering : prefixed(bytes, count)
@@ -112,6 +121,8 @@ public enum FieldName: UInt8, Hashable, Sendable {
     private static func prefixed(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> FieldName {
         guard count > 12 else { return .other }
         switch bytes[0] | 0x20 {
+        case UInt8(ascii: "a"):
+            return count > 15 && equal(bytes, "access-control-", 15) ? .accessControl : .other
         case UInt8(ascii: "x"): return equal(bytes, "x-forwarded-", 12) ? .xForwarded : .other
         case UInt8(ascii: "m"): return equal(bytes, "mcp-gateway-", 12) ? .mcpGateway : .other
         default: return .other

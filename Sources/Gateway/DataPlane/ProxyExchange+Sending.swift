@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: MIT
+
+import HTTP
+import MCPProtocol
+import Model
+import NIOCore
+import RuntimeContract
+import Wire
+
+extension ProxyExchange {
+    /// The longest body that is kept so that the request can be sent again, or its id be found for an error.
+    static let keptBytes = 64 << 10
+    /// The largest piece of a body that is copied to leave with its head in one write.
+    private static let copiedBytes = 16 << 10
+
+    // MARK: - The instance
+
+    /// Chooses an instance for what is bound to none.
+    func place(for purpose: Placement.Purpose) {
+        guard let adapter,
+            let candidate = Placement.choose(
+                for: purpose, among: adapter.candidates, tried: tried, using: &proxy.random),
+            let instance = adapter.instance(candidate)
+        else { return reject(.unavailable(retryAfterSeconds: 1)) }
+        start(instance)
+    }
+
+    /// Sends the request to `instance`, with what has arrived of its body.
+    func start(_ instance: InstanceTarget) {
+        self.instance = instance
+        stage = .forwarding
+        isCounted = true
+        instance.load.beginRequest()
+        if purpose == .initialize || purpose == .eventStream {
+            expectsSession = true
+            instance.load.expectSession()
+        }
+        if let session, let adapter {
+            entry = proxy.register(session, adapter, instance)
+            entry?.enter(at: proxy.now)
+        }
+        if case .none = bodyCoding { chooseCoding() }
+        outgoingHead = requestHead(instance)
+        if !isCheckedOnTheWay, body.readableBytes > 0 {
+            outgoingBody = body
+            body = ByteBuffer()
+        }
+        connect(to: instance, mayReuse: true)
+    }
+
+    private func connect(to instance: InstanceTarget, mayReuse: Bool) {
+        let pool = proxy.pool(instance)
+        if mayReuse, let connection = pool.take(for: self) {
+            upstream = connection
+            // The head leaves with the first bytes of the body, which nearly always came with it.
+            if isRequestComplete || outgoingBody.readableBytes > 0 { flush() }
+        } else {
+            let connection = pool.makeConnection(for: self)
+            upstream = connection
+            // May call back before it returns: nothing may follow.
+            pool.open(connection)
+        }
+    }
+
+    /// Takes the request off `instance` again.
+    private func release(_ instance: InstanceTarget) {
+        settleSession()
+        if isCounted {
+            isCounted = false
+            instance.load.endRequest()
+        }
+        entry?.leave(at: proxy.now)
+        entry = nil
+        self.instance = nil
+    }
+
+    // MARK: - The head
+
+    private func chooseCoding() {
+        if let length = framing.remainingLength {
+            bodyCoding = .length(Int(clamping: length))
+        } else if isRequestComplete {
+            bodyCoding = .length(body.readableBytes)
+        } else {
+            bodyCoding = .chunks
+        }
+    }
+
+    private func requestHead(_ instance: InstanceTarget) -> ByteBuffer {
+        let expected: Int =
+            if case .length(let length) = bodyCoding, length <= Self.copiedBytes { length } else { 0 }
+        var buffer = client.channel.allocator.buffer(capacity: fields.readableBytes + expected + 512)
+        buffer.writeStaticString(method == .get ? "GET " : method == .delete ? "DELETE " : "POST ")
+        if let session, session.binding.kind == .eventStream {
+            buffer.writeBytes(session.binding.upstream)
+        } else {
+            let route = adapter?.route
+            buffer.writeString((purpose == .eventStream ? route?.ssePath : route?.path) ?? "/")
+            if !query.isEmpty { writeQuery(into: &buffer) }
+        }
+        buffer.writeStaticString(" HTTP/1.1\r\nHost: ")
+        buffer.writeBytes(instance.host)
+        buffer.writeStaticString("\r\n")
+        buffer.writeImmutableBuffer(fields)
+        if let session, session.binding.kind == .streamable {
+            buffer.writeStaticString("Mcp-Session-Id: ")
+            buffer.writeBytes(session.binding.upstream)
+            buffer.writeStaticString("\r\n")
+        }
+        if adapter?.route.transport == .stdio {
+            buffer.writeStaticString("MCP-Gateway-Principal: ")
+            RequestFields.writeHexadecimal(principal.id, into: &buffer)
+            buffer.writeStaticString("\r\n")
+        }
+        switch bodyCoding {
+        case .chunks: buffer.writeStaticString("Transfer-Encoding: chunked\r\n")
+        case .length(let length) where length > 0 || method == .post:
+            buffer.writeStaticString("Content-Length: ")
+            RequestFields.writeDecimal(UInt64(length), into: &buffer)
+            buffer.writeStaticString("\r\n")
+        case .length, .none: break
+        }
+        buffer.writeStaticString("\r\n")
+        return buffer
+    }
+
+    private func writeQuery(into buffer: inout ByteBuffer) {
+        guard head.readableBytes >= query.upperBound else { return }
+        let view = head.readableBytesView
+        buffer.writeBytes(view[(view.startIndex + query.lowerBound)..<(view.startIndex + query.upperBound)])
+    }
+
+    // MARK: - The body
+
+    /// Sends a piece of the body, or keeps it until there is a connection.
+    func sendPayload(_ payload: ByteBuffer) {
+        guard payload.readableBytes > 0 else { return }
+        send(bodyCoding.isChunks ? ChunkCoding.chunk(payload, allocator: client.channel.allocator) : payload)
+    }
+
+    /// Sends what ends the body, if it is complete.
+    func sendEnd() {
+        guard isRequestComplete, stage.isForwarding else { return }
+        if bodyCoding.isChunks {
+            send(ByteBuffer(staticString: ChunkCoding.end))
+        } else if outgoingHead.readableBytes > 0, upstream?.isOpen ?? false {
+            flush()
+        }
+    }
+
+    private func send(_ bytes: ByteBuffer) {
+        guard stage.isForwarding else { return }
+        guard let upstream, upstream.isOpen, outgoingHead.readableBytes == 0 else {
+            if outgoingBody.readableBytes == 0 {
+                outgoingBody = bytes
+            } else {
+                outgoingBody.writeImmutableBuffer(bytes)
+            }
+            if upstream?.isOpen ?? false {
+                flush()
+            } else if outgoingBody.readableBytes > proxy.configuration.inspectedBytes {
+                client.pauseReading(true)
+            }
+            return
+        }
+        noteSent(bytes)
+        upstream.write(bytes)
+        pauseIfNeeded(upstream)
+    }
+
+    /// Sends the head and what waits of the body.
+    private func flush() {
+        guard let upstream else { return }
+        var first = outgoingHead
+        let headLength = first.readableBytes
+        let body = outgoingBody
+        outgoingHead = ByteBuffer()
+        outgoingBody = ByteBuffer()
+        // Copying a small body behind the head is cheaper than a second system call; a large one is not copied.
+        let isCopied = body.readableBytes <= Self.copiedBytes
+        if isCopied { first.writeImmutableBuffer(body) }
+        keepsSent = true
+        sentHead = first.getSlice(at: first.readerIndex, length: headLength) ?? ByteBuffer()
+        noteSent(body)
+        upstream.begin(first)
+        if !isCopied, self.upstream === upstream { upstream.write(body) }
+        pauseIfNeeded(upstream)
+    }
+
+    /// A write may end the connection, and with it the exchange, before it returns.
+    private func pauseIfNeeded(_ upstream: UpstreamConnection) {
+        if self.upstream === upstream, !upstream.isWritable { client.pauseReading(true) }
+    }
+
+    private func noteSent(_ bytes: ByteBuffer) {
+        guard keepsSent, bytes.readableBytes > 0 else { return }
+        guard sentBody.readableBytes + bytes.readableBytes <= Self.keptBytes else { return forgetSent() }
+        if sentBody.readableBytes == 0 { sentBody = bytes } else { sentBody.writeImmutableBuffer(bytes) }
+    }
+
+    // MARK: - What becomes of the connection
+
+    func upstreamConnected(_ connection: UpstreamConnection) {
+        client.pauseReading(false)
+        if !isRequestComplete { client.sendContinueIfAwaited() }
+        if self.upstream === connection { flush() }
+    }
+
+    func upstreamWritabilityChanged(isWritable: Bool) {
+        client.pauseReading(!isWritable)
+    }
+
+    /// The connection ended before anything was sent on it.
+    func upstreamLost() {
+        upstream = nil
+        guard let instance else { return }
+        connect(to: instance, mayReuse: true)
+    }
+
+    /// Nothing was sent, so another instance may take what is not bound to this one.
+    func upstreamConnectFailed() {
+        upstream = nil
+        guard let instance else { return }
+        tried.append(instance.endpoint.id)
+        release(instance)
+        if session == nil { return place(for: purpose == .initialize || purpose == .eventStream ? .session : .request) }
+        reject(.unavailable(retryAfterSeconds: 1))
+    }
+
+    /// Sends the whole request once more on a fresh connection, if that can do no harm.
+    ///
+    /// - Returns: whether it was sent.
+    func sendAgain() -> Bool {
+        guard !hasRetried, keepsSent, isRequestComplete, isSafeToSendAgain, let instance else { return false }
+        hasRetried = true
+        upstream = nil
+        outgoingHead = sentHead
+        outgoingBody = sentBody
+        forgetSent()
+        connect(to: instance, mayReuse: false)
+        return true
+    }
+
+    /// Whether the request reads only, or does nothing more when it is done twice.
+    private var isSafeToSendAgain: Bool {
+        if method == .get || method == .delete { return true }
+        guard let envelope = envelope ?? sentEnvelope, envelope.shape == .request,
+            case .bytes(let method) = envelope.method
+        else { return false }
+        return MCPMethod(bytes: method)?.isReplayable ?? false
+    }
+
+    /// What was sent, read afterwards: requests of sessions are not read on their way.
+    var sentEnvelope: Envelope? {
+        guard isRequestComplete else { return nil }
+        let sent = sentBody.readableBytes > 0 ? sentBody : outgoingBody
+        guard sent.readableBytes > 0 else { return nil }
+        let payload = bodyCoding.isChunks ? ChunkCoding.payload(sent) : sent
+        return try? payload.withUnsafeReadableBytes { bytes throws(EnvelopeError) in
+            try EnvelopeScanner.scan(bytes)
+        }
+    }
+}
