@@ -126,8 +126,9 @@ def test_replicas_follow_the_count(gateway: Gateway, api: ControlPlane) -> None:
     assert sorted(instance["ordinal"] for instance in status["instances"]) == [0, 1, 2]
     assert survivors <= set(gateway.servers()), "scaling up leaves what runs alone"
     assert api.request("PUT", "/adapters/scaled", json=body | {"replicaCount": 0}).status_code == 200
-    until(lambda: api.status("scaled")["readyReplicas"] == 0 and not set(gateway.servers()) & survivors, "all stop")
-    assert api.status("scaled")["replicaStatus"] == "Healthy"
+    until(lambda: not set(gateway.servers()) & survivors, "all stop")
+    stopped = until(lambda: (s := api.status("scaled"))["replicaStatus"] == "Healthy" and s, "none is what is wanted")
+    assert stopped["readyReplicas"] == 0
     api.delete("scaled")
 
 

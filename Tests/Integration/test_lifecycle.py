@@ -122,7 +122,8 @@ def test_a_database_it_can_not_use_is_refused_and_left_alone(tmp_path: Path, dam
     gateway = Gateway(tmp_path)
     with gateway:
         ControlPlane(gateway).create("one", "mcp-example")
-    databases = [file for file in (tmp_path / "data").iterdir() if file.read_bytes().startswith(b"SQLite format 3")]
+    files = [file for file in (tmp_path / "data").iterdir() if file.is_file()]
+    databases = [file for file in files if file.read_bytes().startswith(b"SQLite format 3")]
     assert len(databases) == 1, databases
     if damage == "garbage":
         databases[0].write_bytes(b"no database at all" * 500)
@@ -149,7 +150,7 @@ def test_a_database_it_can_not_use_is_refused_and_left_alone(tmp_path: Path, dam
     ("arguments", "words"),
     [
         (["--port", "70000"], ["listen.port", "70000", "0...65535"]),
-        (["--port", "-1"], ["-1"]),
+        (["--port=-1"], ["listen.port", "-1", "0...65535"]),
         (["--set", "limits.replicas=many"], ["limits.replicas", "many", "1...1000"]),
         (["--set", "no.such.key=1"], ["no.such.key"]),
         (["--config", "/nonexistent/gateway.yaml"], ["/nonexistent/gateway.yaml"]),
