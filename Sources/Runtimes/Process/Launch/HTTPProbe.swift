@@ -28,11 +28,17 @@ struct HTTPProbe: Sendable {
                         AnswerHandler(request: request, limit: limit, answer: answer))
                 }
             }
-        let connection =
+        let address: SocketAddress
+        do {
             switch endpoint {
-            case .tcp(let host, let port): bootstrap.connect(host: host, port: Int(port))
-            case .unix(let path): bootstrap.connect(unixDomainSocketPath: path)
+            case .tcp(let host, let port): address = try SocketAddress(ipAddress: host, port: Int(port))
+            case .unix(let path): address = try SocketAddress(unixDomainSocketPath: path)
             }
+        } catch {
+            answer.fail(error)
+            return "\(endpoint) is no address"
+        }
+        let connection = bootstrap.connect(to: address)
         connection.whenFailure { answer.fail($0) }
         // Whatever becomes of the connection, the question ends: nothing below has to be trusted for that.
         let timer = loop.scheduleTask(in: limit + limit) {
@@ -96,7 +102,8 @@ private final class AnswerHandler: ChannelInboundHandler {
         context.close(promise: nil)
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
+    // Called in every case, also when the channel is closed before it is told that it is active.
+    func handlerRemoved(context: ChannelHandlerContext) {
         timer?.cancel()
         answer.fail(ProbeFault(message: "the connection ended without an answer"))
     }
