@@ -106,6 +106,8 @@ final class LogPump: Sendable {
 
     private func complete(_ finish: Finish, _ buffer: inout [UInt8]) {
         for descriptor in finish.descriptors {
+            // A pipe whose end was read before is closed already, and its number may be that of another life's pipe.
+            guard state.withLock({ $0.streams[descriptor]?.writer === finish.writer }) else { continue }
             // A pipe holds 64 KiB; who goes on writing to it after the end of the life is not listened to for ever.
             for _ in 0..<16 where !readOnce(descriptor, &buffer) { break }
             closeStream(descriptor)
