@@ -80,7 +80,8 @@ let package = Package(
         room(
             "Server", "Gateway/Server",
             [
-                "Wire", "HTTP", "MCPProtocol", "Model", "Identity", "Observability", "DataPlane", "ControlPlane", "Store",
+                "Wire", "HTTP", "MCPProtocol", "Model", "Identity", "Observability", "DataPlane", "ControlPlane",
+                "Store",
                 "RuntimeContract", "ProcessRuntime", "CYAML", configuration, system, nioCore, nioPosix, logging,
                 lifecycle, signals,
             ]),
@@ -114,13 +115,15 @@ let package = Package(
         tests(
             "DataPlaneTests",
             [
-                "DataPlane", "HTTP", "Identity", "MCPProtocol", "Model", "RuntimeContract", nioCore, nioPosix, nioConcurrency, logging,
+                "DataPlane", "HTTP", "Identity", "MCPProtocol", "Model", "RuntimeContract", nioCore, nioPosix,
+                nioConcurrency, logging,
                 lifecycle,
             ]),
         tests(
             "ControlPlaneTests",
             [
-                "ControlPlane", "HTTP", "Store", "Model", "Identity", "MemoryRuntime", "RuntimeContract", nioCore, logging,
+                "ControlPlane", "HTTP", "Store", "Model", "Identity", "MemoryRuntime", "RuntimeContract", nioCore,
+                logging,
             ]),
         tests("StoreTests", ["Store", "Model", "RuntimeContract"]),
         tests("RuntimeContractTests", ["RuntimeContract"]),

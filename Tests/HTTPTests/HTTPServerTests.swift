@@ -53,7 +53,7 @@ private func withServer(
     let server = HTTPServer(
         group: MultiThreadedEventLoopGroup.singleton, addresses: [.tcp(host: "127.0.0.1", port: 0)],
         configuration: configuration, logger: Logger(label: "test"), makeRouter: { _ in Router() },
-        onListening: { found.yield($0[0].port!) })
+        onListening: { found.yield($0[0].port ?? 0) })
     try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await server.run() }
         for await port in ports.prefix(1) { try await body(port) }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 
 import Glibc
+import NIOCore
 import NIOPosix
 
-/// A TCP client that sends what no HTTP library would. Every read has a deadline; reads block a thread of their own pool,
-/// never one that tasks run on.
+/// A TCP client that sends what no HTTP library would.
+///
+/// Every read has a deadline; reads block a thread of their own pool, never one that tasks run on.
 final class RawClient: Sendable {
     struct Failure: Error {
         var what: String
@@ -14,14 +16,9 @@ final class RawClient: Sendable {
 
     init(port: Int) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = UInt16(port).bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let result = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
+        let descriptor = descriptor
+        let result = try SocketAddress(ipAddress: "127.0.0.1", port: port).withSockAddr {
+            connect(descriptor, $0, socklen_t($1))
         }
         guard result == 0 else { throw Failure(what: "connect: \(errno)") }
         var timeout = timeval(tv_sec: 10, tv_usec: 0)

@@ -68,7 +68,7 @@ public final class DeadlineSweep {
     }
 
     /// Calls `body` with every member; members may leave meanwhile.
-    func forEach(_ body: (any Expiring) -> Void) {
+    func visit(_ body: (any Expiring) -> Void) {
         for member in members { body(member) }
     }
 

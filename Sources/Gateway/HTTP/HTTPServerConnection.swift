@@ -3,12 +3,16 @@
 public import NIOCore
 internal import Wire
 
-/// One client's connection: splits it into requests, one at a time, and carries their answers. Confined to its loop.
+/// One client's connection: splits it into requests, one at a time, and carries their answers.
+///
+/// Confined to its loop.
 ///
 /// The next request is looked at when the answer to the last one is finished, so pipelined requests are answered in
 /// order; meanwhile at most one read's worth of bytes waits here and no more is read.
 public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
+    /// What is read.
     public typealias InboundIn = ByteBuffer
+    /// What is written.
     public typealias OutboundOut = ByteBuffer
 
     private enum Phase {
@@ -27,7 +31,13 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
     /// What the loop's connections share.
     public let context: HTTPServerLoop
     /// The channel.
-    public private(set) var channel: (any Channel)!  // set before anything else is called, in handlerAdded
+    public var channel: any Channel {
+        guard let openChannel else {
+            preconditionFailure("the channel is set in handlerAdded, before anything is called")
+        }
+        return openChannel
+    }
+    private var openChannel: (any Channel)?
     /// When the present wait ends.
     public private(set) var deadline = NIODeadline.distantFuture
     /// Belongs to the sweep.
@@ -80,8 +90,10 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
         handlerContext.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
     }
 
-    /// The answer is complete. The next request is looked at, or the connection is closed when either side wants so, or
-    /// when the request itself is not complete.
+    /// The answer is complete.
+    ///
+    /// The next request is looked at, or the connection is closed when either side wants so, or when the request
+    /// itself is not complete.
     public func finishAnswer(keepAlive: Bool = true) {
         guard isOpen else { return }
         let isRequestComplete = phase == .answer
@@ -96,7 +108,9 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
         linger()
     }
 
-    /// Tells a client that waits for it to send its body. Without effect otherwise.
+    /// Tells a client that waits for it to send its body.
+    ///
+    /// Without effect otherwise.
     public func sendContinueIfAwaited() {
         guard mustSendContinue, isOpen else { return }
         mustSendContinue = false
@@ -128,26 +142,31 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
 
     // MARK: - Reading
 
+    /// The connection begins.
     public func handlerAdded(context handlerContext: ChannelHandlerContext) {
         self.handlerContext = handlerContext
-        channel = handlerContext.channel
+        openChannel = handlerContext.channel
         deadline = context.sweep.deadline(after: context.configuration.headTimeout)
         context.add(self)
     }
 
+    /// The connection is over.
     public func handlerRemoved(context handlerContext: ChannelHandlerContext) {
         ended()
         self.handlerContext = nil
     }
 
+    /// The other end is gone.
     public func channelInactive(context handlerContext: ChannelHandlerContext) {
         ended()
     }
 
+    /// The socket failed.
     public func errorCaught(context handlerContext: ChannelHandlerContext, error: any Error) {
         close()
     }
 
+    /// The socket takes more, or no more.
     public func channelWritabilityChanged(context handlerContext: ChannelHandlerContext) {
         if handlerContext.channel.isWritable {
             if phase == .answer { deadline = .distantFuture }
@@ -157,6 +176,7 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
         sink?.writabilityChanged()
     }
 
+    /// Bytes arrived.
     public func channelRead(context handlerContext: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
         switch phase {
@@ -365,6 +385,7 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
         if phase == .head, pending.readableBytes == 0 { close() }
     }
 
+    /// See ``Expiring``.
     public func deadlinePassed() {
         switch phase {
         case .head where pending.readableBytes > 0, .body:

@@ -18,6 +18,7 @@ public final class HTTPServerLoop {
 
     /// The one scanner of the loop: its findings are used before the next head is scanned.
     var scanner = HeadScanner()
+    // swift-format-ignore: NeverUseImplicitlyUnwrappedOptionals
     private(set) var router: (any RequestRouter)!  // set by the server right after init: the router is made from this
     private var connections = 0
     private var drained: EventLoopPromise<Void>?
@@ -51,13 +52,13 @@ public final class HTTPServerLoop {
         isDraining = true
         let promise = drained ?? eventLoop.makePromise(of: Void.self)
         drained = promise
-        sweep.forEach { ($0 as? HTTPServerConnection)?.drain() }
+        sweep.visit { ($0 as? HTTPServerConnection)?.drain() }
         if connections == 0 { promise.succeed() }
         return promise.futureResult
     }
 
     /// Closes what is left.
     func closeAll() {
-        sweep.forEach { ($0 as? HTTPServerConnection)?.abort() }
+        sweep.visit { ($0 as? HTTPServerConnection)?.abort() }
     }
 }

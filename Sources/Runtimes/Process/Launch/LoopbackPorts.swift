@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import Glibc
+import NIOCore
 import Synchronization
 
 /// Hands out ports of the loopback interface that nobody listens on.
@@ -43,14 +44,7 @@ final class LoopbackPorts: Sendable {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        address.sin_port = port.bigEndian
-        return withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-            }
-        }
+        guard let address = try? SocketAddress(ipAddress: "127.0.0.1", port: Int(port)) else { return false }
+        return address.withSockAddr { bind(descriptor, $0, socklen_t($1)) } == 0
     }
 }
