@@ -7,7 +7,8 @@ import Testing
 @Suite("Field names")
 struct FieldNameTests {
     private static let names: [String: FieldName] = [
-        "accept": .accept, "access-control-request-method": .accessControlRequestMethod,
+        "accept": .accept, "accept-encoding": .acceptEncoding, "content-encoding": .contentEncoding,
+        "access-control-allow-origin": .accessControl, "access-control-request-method": .accessControlRequestMethod,
         "authorization": .authorization, "cache-control": .cacheControl, "connection": .connection,
         "content-length": .contentLength, "content-type": .contentType, "cookie": .cookie, "expect": .expect,
         "forwarded": .forwarded, "host": .host, "keep-alive": .keepAlive, "location": .location,
@@ -25,11 +26,12 @@ struct FieldNameTests {
         "mcp-gateway-abcdefghijklmnopq": .mcpGateway,
     ]
 
-    /// What a name is, from the table and the two prefixes.
+    /// What a name is, from the table and the three prefixes.
     private static func expected(_ name: [UInt8]) -> FieldName {
         let text = String(decoding: name, as: UTF8.self).lowercased()
         if let known = names[text] { return known }
         if text.hasPrefix("x-forwarded-"), name.count > 12 { return .xForwarded }
+        if text.hasPrefix("access-control-"), name.count > 15 { return .accessControl }
         return text.hasPrefix("mcp-gateway-") && name.count > 12 ? .mcpGateway : .other
     }
 
