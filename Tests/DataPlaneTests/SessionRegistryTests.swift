@@ -155,3 +155,17 @@ struct SessionRegistryTests {
         #expect(load.sessions == 0)
     }
 }
+
+@Suite("Sessions that ended for good")
+struct EndedSessionTests {
+    @Test("an ended session is remembered until its server begins one of the same id again")
+    func again() throws {
+        let registry = SessionRegistry()
+        let fingerprint = SessionFingerprint(value: 7)
+        #expect(!registry.hasEnded(fingerprint))
+        registry.endForGood(fingerprint)
+        #expect(registry.hasEnded(fingerprint))
+        registry.begin(fingerprint)
+        #expect(!registry.hasEnded(fingerprint))
+    }
+}

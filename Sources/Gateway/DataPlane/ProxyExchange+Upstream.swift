@@ -118,7 +118,11 @@ extension ProxyExchange {
         switch purpose {
         case .plain, .delete:
             guard let session, session.binding.kind == .streamable else { break }
-            if response.status == 404 || (purpose == .delete && isSuccess) { proxy.endSession(session) }
+            if purpose == .delete, isSuccess {
+                proxy.endForGood(session)
+            } else if response.status == 404 {
+                proxy.endSession(session)
+            }
             if line != nil { write(session, into: &out) }
         case .initialize:
             guard isSuccess, let line, let instance, let adapter else { break }

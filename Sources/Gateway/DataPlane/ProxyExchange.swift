@@ -174,7 +174,7 @@ final class ProxyExchange: RequestSink, Expiring {
         entry?.leave(at: proxy.now)
         entry = nil
         settleSession()
-        if case .eventStream = purpose, let session { proxy.endStream(session) }
+        if case .eventStream = purpose, let session { proxy.endForGood(session) }
         upstream = nil
         instance = nil
         adapter = nil

@@ -164,6 +164,7 @@ final class ProxyLoop: RequestRouter {
             text: text, adapter: adapter.name, principal: principal,
             opened: OpenedSession(binding: binding, fingerprint: fingerprint))
         sessions.insert(session)
+        registry.begin(fingerprint)
         register(session, adapter, instance)
         return session
     }
@@ -188,17 +189,17 @@ final class ProxyLoop: RequestRouter {
         session.entry = nil
     }
 
-    /// The stream that is the session has ended, and nothing can be posted to it any more.
-    func endStream(_ session: BoundSession) {
-        registry.endStream(session.fingerprint)
+    /// The session's client deleted it, or the stream that it is has ended: nothing can be sent to it any more, on any
+    /// loop.
+    func endForGood(_ session: BoundSession) {
+        registry.endForGood(session.fingerprint)
         session.entry = nil
         sessions.remove(session)
     }
 
-    /// Whether the session is a stream that has ended here.
+    /// Whether the session has ended for good here; takes a lock only on a loop's first look at the session.
     func hasEnded(_ session: BoundSession) -> Bool {
-        guard session.binding.kind == .eventStream else { return false }
         if let entry = session.entry, !entry.isEnded { return false }
-        return registry.hasEndedStream(session.fingerprint)
+        return registry.hasEnded(session.fingerprint)
     }
 }

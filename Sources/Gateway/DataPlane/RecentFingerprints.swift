@@ -18,6 +18,9 @@ struct RecentFingerprints {
     /// Whether `fingerprint` was inserted and is not forgotten.
     func contains(_ fingerprint: SessionFingerprint) -> Bool { members.contains(fingerprint) }
 
+    /// Takes `fingerprint` out; its place is used again when it would have been forgotten.
+    mutating func remove(_ fingerprint: SessionFingerprint) { members.remove(fingerprint) }
+
     /// Inserts `fingerprint`; without effect where it is there already.
     mutating func insert(_ fingerprint: SessionFingerprint) {
         guard members.insert(fingerprint).inserted else { return }

@@ -16,7 +16,7 @@ final class SessionRegistry: Sendable {
 
     private final class Shard: Sendable {
         let entries = Mutex<[SessionFingerprint: SessionRegistryEntry]>([:])
-        let endedStreams = Mutex(RecentFingerprints(capacity: 2048))
+        let endedSessions = Mutex(RecentFingerprints(capacity: 2048))
     }
 
     private let shards: [Shard]
@@ -70,17 +70,23 @@ final class SessionRegistry: Sendable {
         return entry
     }
 
-    /// Lets go of the session that was the stream which `fingerprint` stands for, and remembers for a while that it ended.
+    /// Lets go of the session that `fingerprint` stands for, and remembers for a while that it ended: its client deleted
+    /// it, or it was a stream and that ended.
     ///
-    /// Only the gateway that carried the stream knows; others rely on what the server says of it.
-    func endStream(_ fingerprint: SessionFingerprint) {
-        shard(fingerprint).endedStreams.withLock { $0.insert(fingerprint) }
+    /// Only this gateway knows; others rely on what the server says of it.
+    func endForGood(_ fingerprint: SessionFingerprint) {
+        shard(fingerprint).endedSessions.withLock { $0.insert(fingerprint) }
         end(fingerprint)
     }
 
-    /// Whether `fingerprint` stands for a stream that this gateway carried and that has ended, as far as it remembers.
-    func hasEndedStream(_ fingerprint: SessionFingerprint) -> Bool {
-        shard(fingerprint).endedStreams.withLock { $0.contains(fingerprint) }
+    /// A server has begun the session that `fingerprint` stands for, perhaps once more: some give the same id again.
+    func begin(_ fingerprint: SessionFingerprint) {
+        shard(fingerprint).endedSessions.withLock { $0.remove(fingerprint) }
+    }
+
+    /// Whether `fingerprint` stands for a session that ended for good, as far as this gateway remembers.
+    func hasEnded(_ fingerprint: SessionFingerprint) -> Bool {
+        shard(fingerprint).endedSessions.withLock { $0.contains(fingerprint) }
     }
 
     /// Lets go of every session on an instance that is not in `table` with the same incarnation, and returns how many.

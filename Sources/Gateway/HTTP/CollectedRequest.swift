@@ -59,11 +59,16 @@ public final class CollectedRequest: RequestSink {
         exchange.clientGone()
     }
 
+    /// Answers in the form of the control plane's errors (RFC 9457), which is who such requests are for.
     private func refuse() {
         isRefused = true
         exchange.respond(
-            status: 413, headers: ["Content-Type": "text/plain; charset=utf-8"],
-            body: ByteBuffer(string: "the body is larger than \(maximumBodyBytes) bytes\n"))
+            status: 413, headers: ["Content-Type": "application/problem+json"],
+            body: ByteBuffer(
+                string: """
+                    {"type":"about:blank","title":"Content Too Large","status":413,"code":"bodyTooLarge",\
+                    "detail":"the body must not be larger than \(maximumBodyBytes) bytes"}
+                    """))
     }
 }
 
