@@ -39,6 +39,20 @@ struct GatewayConfigurationTests {
         #expect(configuration.host == "::1")
     }
 
+    @Test("an address that others can reach is refused until strangers are allowed")
+    func anonymousAccess() throws {
+        for host in ["0.0.0.0", "::", "192.168.1.5", "gateway.local", "127.example.com"] {
+            let error = try #require(throws: ConfigurationError.self) { try read(flags: ["listen.host": host]) }
+            #expect(error.description.contains("listen.host: '\(host)' is not accepted"))
+            #expect(error.description.contains("security.allowAnonymous"))
+            let flags = ["listen.host": host, "security.allowAnonymous": "true"]
+            #expect(try read(flags: flags).host == host)
+        }
+        for host in ["127.0.0.1", "127.1.2.3", "::1", "localhost"] {
+            #expect(try read(flags: ["listen.host": host]).isLoopback)
+        }
+    }
+
     @Test("every fault is reported at once, with key, value and rule")
     func faults() throws {
         let error = try #require(throws: ConfigurationError.self) {

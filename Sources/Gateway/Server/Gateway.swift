@@ -118,7 +118,7 @@ public struct Gateway: Sendable {
         var plane = DataPlaneConfiguration(
             addresses: [.tcp(host: configuration.host, port: configuration.port)],
             origins: OriginPolicy(
-                checksHost: Self.isLoopback(configuration.host), allowedHosts: configuration.allowedHosts,
+                checksHost: configuration.isLoopback, allowedHosts: configuration.allowedHosts,
                 allowedOrigins: configuration.allowedOrigins))
         plane.http.headLimits.bytes = configuration.limits.headBytes
         plane.http.maximumConnections = configuration.limits.connections
@@ -136,10 +136,6 @@ public struct Gateway: Sendable {
         var buffer = [UInt8](repeating: 0, count: 4096)
         let count = readlink("/proc/self/exe", &buffer, buffer.count)
         return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : "/proc/self/exe"
-    }
-
-    private static func isLoopback(_ host: String) -> Bool {
-        host == "localhost" || host == "::1" || host.hasPrefix("127.")
     }
 
     private static func url(_ address: SocketAddress) -> String {

@@ -18,6 +18,8 @@ public struct GatewayConfiguration: Sendable {
     public var logLevel: Logger.Level
     /// How many event loops carry traffic.
     public var threads: Int
+    /// Whether anybody may use the API from other machines: there is no sign-in yet.
+    public var allowAnonymous: Bool
     /// Names besides loopback ones that the Host header may carry on a loopback listener; lower case.
     public var allowedHosts: Set<String>
     /// Origins besides loopback ones that requests may come from; lower case.
@@ -93,6 +95,7 @@ public struct GatewayConfiguration: Sendable {
         sessionKeyFile = reader.value("session.keyFile", default: dataDirectory + "/session-keys", absolute)
         logLevel = reader.value("log.level", default: .info) { Logger.Level(rawValue: $0) }
         threads = reader.value("threads", default: processors) { Quantities.integer($0, in: 1...1024) }
+        allowAnonymous = reader.value("security.allowAnonymous", default: false, Quantities.flag)
         allowedHosts = Set(
             reader.value("security.allowedHosts", default: []) { text in
                 Quantities.list(text) { !$0.contains("/") }
@@ -133,8 +136,20 @@ public struct GatewayConfiguration: Sendable {
         timeouts.drain = reader.value("timeouts.drain", default: timeouts.drain) {
             Quantities.duration($0, in: .zero ... .seconds(3600))
         }
+        if !isLoopback && !allowAnonymous {
+            reader.fault(
+                "listen.host", value: host,
+                rule: """
+                    other machines could reach it, and without sign-in whoever does can run programs as this user; \
+                    give a loopback address such as 127.0.0.1, or set security.allowAnonymous to true where \
+                    something else keeps strangers out
+                    """)
+        }
         if !reader.faults.isEmpty { throw ConfigurationError(reader.faults) }
     }
+
+    /// Whether only this machine can reach the listener.
+    public var isLoopback: Bool { host == "localhost" || host == "::1" || Quantities.isLoopbackIPv4(host) }
 
     /// A scheme, a host and perhaps a port, and nothing after them (RFC 6454 §6.2).
     private static func isOrigin(_ text: String) -> Bool {

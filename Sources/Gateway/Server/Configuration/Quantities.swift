@@ -23,6 +23,22 @@ enum Quantities {
         return number
     }
 
+    /// `true` or `false`.
+    static func flag(_ text: String) -> Bool? {
+        switch text {
+        case "true": true
+        case "false": false
+        default: nil
+        }
+    }
+
+    /// Whether it is an address of 127.0.0.0/8 in its usual form (RFC 1122 §3.2.1.3); a name such as `127.example.com`
+    /// is none.
+    static func isLoopbackIPv4(_ text: String) -> Bool {
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { integer(String($0), in: 0...255) != nil }
+    }
+
     /// The words between commas, without the white space around them; `nil` if one is empty or `isValid` refuses it.
     static func list(_ text: String, where isValid: (String) -> Bool) -> [String]? {
         let items = text.split(separator: ",", omittingEmptySubsequences: false).map { item in

@@ -51,6 +51,12 @@ public struct Setting: Sendable {
             key: "threads", standard: "the number of processors", rule: "a number, 1...1024",
             purpose: "How many event loops carry traffic."),
         Setting(
+            key: "security.allowAnonymous", standard: "false", rule: "true or false",
+            purpose: """
+                Lets the gateway listen where others can reach it, though it asks nobody who they are: whoever reaches \
+                the API can run programs as its user.
+                """),
+        Setting(
             key: "security.allowedHosts", standard: "none", rule: "host names, separated by commas",
             purpose: "Names besides loopback ones that the Host header may carry on a loopback listener."),
         Setting(

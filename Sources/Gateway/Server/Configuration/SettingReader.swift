@@ -52,6 +52,11 @@ struct SettingReader {
         return value
     }
 
+    /// Notes that a value, though well formed, does not go with the others.
+    mutating func fault(_ key: String, value: String, rule: String) {
+        faults.append(.init(key: key, value: value, rule: rule))
+    }
+
     private static func provider(_ name: String, _ values: [String: String]) -> InMemoryProvider {
         var absolute: [AbsoluteConfigKey: ConfigValue] = [:]
         for (key, value) in values {
