@@ -71,10 +71,10 @@ struct TestFailure: Error, CustomStringConvertible {
 
 /// Waits until `condition` holds.
 func eventually(
-    _ what: String, within limit: Duration = .seconds(20), _ condition: @Sendable () -> Bool
+    _ what: String, within limit: Duration = .seconds(20), _ condition: @Sendable () async throws -> Bool
 ) async throws {
     let end = ContinuousClock.now + limit
-    while !condition() {
+    while try await !condition() {
         guard ContinuousClock.now < end else { throw TestFailure("not within the deadline: \(what)") }
         try await Task.sleep(for: .milliseconds(2))
     }

@@ -36,7 +36,7 @@ struct TestGateway: Sendable {
     /// Tells it that adapter `name` has these instances.
     func publish(
         _ instances: [Instance], name: String = "a", transport: Transport = .streamableHTTP, roles: Set<String> = [],
-        ssePath: String = "/sse"
+        ssePath: String = "/sse", isStarting: Bool = false
     ) throws {
         let name = try #require(AdapterName(name))
         let endpoints = instances.enumerated().map { ordinal, instance in
@@ -51,7 +51,7 @@ struct TestGateway: Sendable {
                     name: name, transport: transport, ssePath: ssePath,
                     access: AccessPolicy(createdBy: "ada", requiredRoles: roles))
             ]),
-            EndpointTable([name.workload: endpoints]))
+            EndpointTable([name.workload: endpoints], starting: isStarting ? [name.workload] : []))
         for load in plane.loads.all { loads.withLockedValue { $0[ObjectIdentifier(load)] = load } }
     }
 

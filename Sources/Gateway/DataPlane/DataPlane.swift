@@ -99,6 +99,15 @@ public final class DataPlane: Service {
         for loop in state.withLock(\.loops) { loop.eventLoop.execute { loop.value.closeUpstreams() } }
     }
 
+    /// How many requests wait for an instance that is being started.
+    func waitingRequests() async throws -> Int {
+        var count = 0
+        for loop in state.withLock(\.loops) {
+            count += try await loop.eventLoop.submit { loop.value.waitingCount }.get()
+        }
+        return count
+    }
+
     private func makeLoop(_ loop: HTTPServerLoop) -> ProxyLoop {
         let proxy = ProxyLoop(
             loop: loop, configuration: configuration, seal: seal, registry: registry, authenticator: authenticator,

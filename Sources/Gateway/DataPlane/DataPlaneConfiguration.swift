@@ -19,6 +19,10 @@ public struct DataPlaneConfiguration: Sendable {
     public var inspectedBytes = 256 << 10
     /// How long connecting to an instance may take.
     public var connectTimeout = TimeAmount.seconds(5)
+    /// How long a request that is bound to no instance may wait for one that is being started.
+    public var startTimeout = TimeAmount.seconds(20)
+    /// How many requests of each loop may wait for instances that are being started.
+    public var maximumWaitingRequests = 1024
     /// How long a server may take to begin its answer.
     public var responseTimeout = TimeAmount.seconds(600)
     /// How long an unused connection to an instance is kept.

@@ -11,7 +11,7 @@ extension ProxyExchange {
     func reject(_ fault: GatewayFault) {
         let mayCollect: Bool =
             switch stage {
-            case .idle, .inspecting: true
+            case .idle, .inspecting, .waiting: true
             // What is not bound or could not be sent: nothing has flowed.
             case .forwarding: upstream == nil && !isCheckedOnTheWay && !bodyCoding.isChunks
             case .rejecting, .answered: false

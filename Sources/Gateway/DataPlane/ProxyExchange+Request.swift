@@ -116,7 +116,7 @@ extension ProxyExchange {
             let fault = GatewayFault.bodyTooLarge(limitBytes: proxy.configuration.maximumBodyBytes)
             switch stage {
             case .forwarding: return replaceByFault(fault)
-            case .inspecting, .rejecting: return respond(fault)
+            case .inspecting, .rejecting, .waiting: return respond(fault)
             case .idle, .answered: return
             }
         }
@@ -125,6 +125,9 @@ extension ProxyExchange {
         case .forwarding: forward(bytes)
         case .inspecting: inspect(bytes)
         case .rejecting(let fault): collectForReject(bytes, fault)
+        case .waiting:
+            append(bytes)
+            if !isRequestComplete, body.readableBytes > Self.keptBytes { client.pauseReading(true) }
         case .idle, .answered: break
         }
     }

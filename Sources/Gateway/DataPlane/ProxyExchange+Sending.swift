@@ -21,13 +21,44 @@ extension ProxyExchange {
             let candidate = Placement.choose(
                 for: purpose, among: adapter.candidates, tried: tried, using: &proxy.random),
             let instance = adapter.instance(candidate)
-        else { return reject(.unavailable(retryAfterSeconds: 1)) }
+        else {
+            if !wait(for: purpose) { reject(.unavailable(retryAfterSeconds: 1)) }
+            return
+        }
         start(instance)
+    }
+
+    /// Waits for an instance that is being started, if one is: whoever deploys a server and connects to it need not
+    /// try again until it is up.
+    ///
+    /// What has to flow while it is checked does not wait: it would have to be held.
+    private func wait(for purpose: Placement.Purpose) -> Bool {
+        guard tried.isEmpty, !isCheckedOnTheWay, adapter?.expectsInstances ?? false, proxy.beginWaiting(self)
+        else { return false }
+        stage = .waiting(purpose)
+        if sweepIndex < 0 {
+            deadline = proxy.loop.sweep.deadline(after: proxy.configuration.startTimeout)
+            proxy.loop.sweep.insert(self)
+        }
+        return true
+    }
+
+    /// The world has changed while the request was waiting; it no longer counts as waiting.
+    func placeAgain() {
+        guard case .waiting(let purpose) = stage, let name = adapter?.name else { return }
+        guard let adapter = proxy.table.adapters[name] else { return respond(.adapterNotFound) }
+        guard adapter.route.access.allowsUse(by: principal) else { return respond(.forbidden) }
+        self.adapter = adapter
+        place(for: purpose)
     }
 
     /// Sends the request to `instance`, with what has arrived of its body.
     func start(_ instance: InstanceTarget) {
         self.instance = instance
+        if case .waiting = stage {
+            proxy.loop.sweep.remove(self)
+            client.pauseReading(false)
+        }
         stage = .forwarding
         isCounted = true
         instance.load.beginRequest()

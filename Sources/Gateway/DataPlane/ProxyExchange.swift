@@ -20,6 +20,8 @@ final class ProxyExchange: RequestSink, Expiring {
         case inspecting
         /// The body is collected for its id only: the answer is known already.
         case rejecting(GatewayFault)
+        /// All that is needed is here, and an instance to send it to is being started.
+        case waiting(Placement.Purpose)
         /// Bytes flow to the instance, or wait for the connection to it.
         case forwarding
         /// The answer was given; what is left of the body is dropped.
@@ -124,7 +126,7 @@ final class ProxyExchange: RequestSink, Expiring {
     var answerHead = ByteBuffer()
     /// Whether the body passes as payload, wrapped in chunks again where the client takes them.
     var isPassedInPieces = false
-    /// When a silent stream gets a comment.
+    /// When a silent stream gets a comment, or a request has waited long enough for an instance.
     var deadline = NIODeadline.distantFuture
     /// Belongs to the sweep.
     var sweepIndex = -1
@@ -166,6 +168,7 @@ final class ProxyExchange: RequestSink, Expiring {
 
     /// Lets go of everything that belongs to the request; both connections are dealt with already.
     func clear() {
+        if case .waiting = stage { proxy.stopWaiting(self) }
         stage = .answered
         if isCounted {
             isCounted = false
@@ -220,6 +223,11 @@ final class ProxyExchange: RequestSink, Expiring {
     }
 
     func deadlinePassed() {
+        switch stage {
+        case .waiting: return respond(.unavailable(retryAfterSeconds: 1))
+        case .rejecting(let fault): return respond(fault)
+        case .idle, .inspecting, .forwarding, .answered: break
+        }
         sendKeepAlive()
         deadline = proxy.loop.sweep.now + proxy.configuration.keepAliveInterval
     }

@@ -29,6 +29,8 @@ final class ProxyLoop: RequestRouter {
     private let control: TaskResponder
     private var pools: [ObjectIdentifier: UpstreamPool] = [:]
     private var lastAllowedHost: [UInt8] = []
+    /// Requests that no instance is ready for, in the order of their arrival.
+    private var waiting: [ProxyExchange] = []
     private let wallClockOffset: Int64
 
     init(
@@ -55,7 +57,7 @@ final class ProxyLoop: RequestRouter {
             millisecondsSinceEpoch: wallClockOffset + Int64(loop.sweep.now.uptimeNanoseconds / 1_000_000))
     }
 
-    /// Takes the next snapshot, and lets go of connections to instances that are no more.
+    /// Takes the next snapshot, lets go of connections to instances that are no more, and sends what has waited.
     func publish(_ table: RoutingTable) {
         self.table = table
         var living: Set<ObjectIdentifier> = []
@@ -66,6 +68,30 @@ final class ProxyLoop: RequestRouter {
             pool.close()
             pools[key] = nil
         }
+        if waiting.isEmpty { return }
+        // Whoever finds no instance yet waits again, in the same order.
+        let before = waiting
+        waiting = []
+        for exchange in before { exchange.placeAgain() }
+    }
+
+    /// Lets `exchange` wait for the next snapshot.
+    ///
+    /// - Returns: `false` when too many wait already.
+    func beginWaiting(_ exchange: ProxyExchange) -> Bool {
+        guard waiting.count < configuration.maximumWaitingRequests else { return false }
+        waiting.append(exchange)
+        return true
+    }
+
+    /// How many requests wait for an instance.
+    var waitingCount: Int { waiting.count }
+
+    /// Forgets that `exchange` waits.
+    ///
+    /// Idempotent.
+    func stopWaiting(_ exchange: ProxyExchange) {
+        waiting.removeAll { $0 === exchange }
     }
 
     /// Closes the unused connections to all instances.

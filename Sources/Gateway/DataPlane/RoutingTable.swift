@@ -21,7 +21,8 @@ final class RoutingTable: Sendable {
         var adapters: [String: AdapterTarget] = [:]
         for route in directory.routes.values {
             let candidates = loads.candidates(of: route.name.workload, in: endpoints)
-            adapters[route.name.rawValue] = AdapterTarget(route, candidates)
+            adapters[route.name.rawValue] = AdapterTarget(
+                route, candidates, expectsInstances: endpoints.expectsInstances(of: route.name.workload))
         }
         self.init(adapters: adapters)
     }
@@ -37,9 +38,12 @@ final class AdapterTarget: Sendable {
     let candidates: [PlacementCandidate]
     /// The instances that can be reached.
     let instances: [InstanceTarget]
+    /// Whether an instance is being started.
+    let expectsInstances: Bool
 
-    init(_ route: AdapterRoute, _ candidates: [PlacementCandidate]) {
+    init(_ route: AdapterRoute, _ candidates: [PlacementCandidate], expectsInstances: Bool) {
         self.route = route
+        self.expectsInstances = expectsInstances
         name = route.name.rawValue
         self.candidates = candidates
         instances = candidates.map(InstanceTarget.init)

@@ -7,11 +7,21 @@ public import RuntimeContract
 /// An immutable value, published with every change of the runtime.
 public struct EndpointTable: Hashable, Sendable {
     /// The instances of each workload that can be reached, ordered by ordinal.
+    ///
+    /// A workload that the runtime does not know yet is not in it; one that has no instances to reach is, with none.
     public var instances: [WorkloadID: [InstanceEndpoint]]
+    /// The workloads with an instance that is being started.
+    public var starting: Set<WorkloadID>
 
     /// A table of `instances`.
-    public init(_ instances: [WorkloadID: [InstanceEndpoint]] = [:]) {
+    public init(_ instances: [WorkloadID: [InstanceEndpoint]] = [:], starting: Set<WorkloadID> = []) {
         self.instances = instances
+        self.starting = starting
+    }
+
+    /// Whether an instance of `workload` can be expected to take new sessions soon, though none may do so now.
+    public func expectsInstances(of workload: WorkloadID) -> Bool {
+        instances[workload] == nil || starting.contains(workload)
     }
 
     /// The instances in `snapshot` that have an endpoint and take sessions, old ones at least.
@@ -19,6 +29,10 @@ public struct EndpointTable: Hashable, Sendable {
         instances = snapshot.workloads.mapValues { status in
             status.instances.compactMap(InstanceEndpoint.init)
         }
+        starting = Set(
+            snapshot.workloads.lazy.filter { _, status in
+                status.instances.contains { $0.phase == .pending || $0.phase == .starting }
+            }.map(\.key))
     }
 }
 

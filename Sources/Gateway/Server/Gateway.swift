@@ -127,6 +127,7 @@ public struct Gateway: Sendable {
         plane.http.drainTimeout = TimeAmount(configuration.timeouts.drain)
         plane.maximumBodyBytes = configuration.limits.bodyBytes
         plane.connectTimeout = TimeAmount(configuration.timeouts.connect)
+        plane.startTimeout = TimeAmount(configuration.timeouts.start)
         plane.responseTimeout = TimeAmount(configuration.timeouts.response)
         return plane
     }

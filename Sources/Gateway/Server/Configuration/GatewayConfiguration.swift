@@ -51,6 +51,8 @@ public struct GatewayConfiguration: Sendable {
         public var idle: Duration = .seconds(75)
         /// For connecting to an instance.
         public var connect: Duration = .seconds(5)
+        /// For a request to wait for an instance that is being started.
+        public var start: Duration = .seconds(20)
         /// For a server to begin its answer.
         public var response: Duration = .seconds(600)
         /// For requests under way when the gateway stops.
@@ -129,6 +131,9 @@ public struct GatewayConfiguration: Sendable {
         }
         timeouts.connect = reader.value("timeouts.connect", default: timeouts.connect) {
             Quantities.duration($0, in: .milliseconds(10) ... .seconds(300))
+        }
+        timeouts.start = reader.value("timeouts.start", default: timeouts.start) {
+            Quantities.duration($0, in: .zero ... .seconds(3600))
         }
         timeouts.response = reader.value("timeouts.response", default: timeouts.response) {
             Quantities.duration($0, in: .seconds(1) ... .seconds(86_400))

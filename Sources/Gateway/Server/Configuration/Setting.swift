@@ -92,6 +92,9 @@ public struct Setting: Sendable {
             key: "timeouts.connect", standard: "5s", rule: "a duration, 10ms...5m",
             purpose: "How long connecting to an instance may take."),
         Setting(
+            key: "timeouts.start", standard: "20s", rule: "a duration, 0s...1h",
+            purpose: "How long a request may wait for an instance that is being started."),
+        Setting(
             key: "timeouts.response", standard: "10m", rule: "a duration, 1s...24h",
             purpose: "How long a server may take to begin its answer; streams that have begun have no limit."),
         Setting(
