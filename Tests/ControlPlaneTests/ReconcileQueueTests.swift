@@ -93,16 +93,6 @@ struct ReconcileQueueTests {
         queue.finish(a, .failed(retryIn: .seconds(60)), at: .zero)
         #expect(queue.next(at: .zero) == .start(a))
     }
-
-    @Test("waits double up to the longest, and jitter takes off half at most")
-    func backoff() {
-        let backoff = Backoff(first: .seconds(1), longest: .seconds(60))
-        #expect(backoff.delay(afterAttempts: 1, jitter: 1) == .seconds(1))
-        #expect(backoff.delay(afterAttempts: 1, jitter: 0) == .milliseconds(500))
-        #expect(backoff.delay(afterAttempts: 5, jitter: 1) == .seconds(16))
-        #expect(backoff.delay(afterAttempts: 7, jitter: 1) == .seconds(60))
-        #expect(backoff.delay(afterAttempts: .max, jitter: 0) == .seconds(30))
-    }
 }
 
 @Suite("Wake signal")

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-public import Supervision
+public import RuntimeContract
 
 /// What a process driver needs to know of the machine.
 public struct ProcessRuntimeConfiguration: Sendable {

@@ -111,7 +111,7 @@ extension Reconciler {
                 return
             } catch {
                 attempts += 1
-                let delay = configuration.backoff.delay(afterAttempts: attempts, jitter: .random(in: 0...1))
+                let delay = configuration.backoff.delay(afterFailures: attempts, random: .random(in: 0..<1))
                 projection.set(.recovering(error.message))
                 logger.warning(
                     "finding out what runs from before failed",
@@ -152,8 +152,8 @@ extension Reconciler {
         // What can't succeed without a change is still looked at now and then: the world may change, a catalogue say.
         let delay =
             error.isRetryable
-            ? configuration.backoff.delay(afterAttempts: attempts, jitter: .random(in: 0...1))
-            : configuration.backoff.longest
+            ? configuration.backoff.delay(afterFailures: attempts, random: .random(in: 0..<1))
+            : configuration.backoff.maximum
         guard !error.isCancellation else { return delay }
         projection.set(ReconcileFailure(code: error.code, message: error.message, attempts: attempts), of: id)
         logger.warning(

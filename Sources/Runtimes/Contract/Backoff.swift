@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-/// How long to wait before something that ended is started again: capped, exponential, with jitter.
+/// How long to wait before something that failed is tried again: capped, exponential, with jitter.
+///
+/// Of instances that ended, of changes that could not be made, of a platform that can't be reached.
 public struct Backoff: Hashable, Sendable {
     /// The wait after the first failure.
     public var initial: Duration
@@ -10,9 +12,9 @@ public struct Backoff: Hashable, Sendable {
     public var factor: Double
     /// The part of a wait by which it may be longer or shorter; 0...1.
     ///
-    /// Spreads instances that failed together for the same reason.
+    /// Spreads what failed together for the same reason.
     public var jitter: Double
-    /// How long an instance must have been ready for its earlier failures to be forgotten.
+    /// How long it must have gone well for earlier failures to be forgotten, where that is a matter of time.
     public var resetAfter: Duration
 
     /// Describes waits.
@@ -33,7 +35,11 @@ public struct Backoff: Hashable, Sendable {
     /// The wait after so many failures in a row (1 or more), where `random` in 0..<1 chooses within the jitter.
     public func delay(afterFailures failures: Int, random: Double) -> Duration {
         var delay = initial
-        for _ in 1..<max(failures, 1) where delay < maximum { delay = delay * factor }
+        var left = failures
+        while left > 1, delay < maximum, factor > 1 {
+            delay = delay * factor
+            left -= 1
+        }
         return min(delay, maximum) * (1 + jitter * (2 * random - 1))
     }
 }

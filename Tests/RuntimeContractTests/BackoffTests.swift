@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-import Supervision
+import RuntimeContract
 import Testing
 
 @Suite("Backoff")
