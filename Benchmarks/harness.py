@@ -1,6 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Starts the gateway, nginx, HAProxy and Envoy in front of one upstream, and reads what they use from the kernel."""
-import json, os, shutil, signal, socket, subprocess, sys, tempfile, time, urllib.request
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
@@ -92,7 +101,7 @@ class Bench:
                 process.kill()
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def start_gateway(self):
+    def start_gateway(self, environment=None):
         port = free_port()
         catalogue = f"{self.directory}/catalogue.yaml"
         with open(catalogue, "w") as f:
@@ -101,7 +110,8 @@ class Bench:
                                            "environment": self.environment}]}))
         process = self.start(self.options.gateway, "serve", "--port", str(port), "--catalogue", catalogue,
                              "--data-directory", f"{self.directory}/data", "--log-level", "warning",
-                             "--set", f"threads={self.options.threads}", cpu=self.options.proxy_cpu)
+                             "--set", f"threads={self.options.threads}", cpu=self.options.proxy_cpu,
+                             env=environment)
         wait_for(port)
         base = f"http://127.0.0.1:{port}"
         post(f"{base}/adapters", json.dumps({"name": "bench", "imageName": "upstream", "imageVersion": "1"}),

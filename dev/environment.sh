@@ -41,6 +41,18 @@ require_build() {
     swift package --version >/dev/null || fail "'swift' does not run; see above"
 }
 
+# build_release: builds the gateway as it is meant to be used; sets $binary.
+#
+# Static, without exclusivity checks at run time (the compiler's own stay), and without what nothing refers to: a smaller
+# program that starts faster and holds less memory.
+build_release() {
+    local build=(swift build -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
+        -Xlinker --no-export-dynamic -Xlinker --gc-sections)
+    say "Building mcp-gateway (release); the first time takes some minutes"
+    "${build[@]}" --product mcp-gateway
+    binary=$("${build[@]}" --show-bin-path)/mcp-gateway
+}
+
 # require_python: a Python that can make virtual environments; sets $python.
 require_python() {
     local candidate

@@ -6,7 +6,12 @@ All proxies stand in front of the same upstream, each pinned to one core with on
 share the other core. Rounds are interleaved, ratios are taken round by round, medians are reported. CPU time is the
 kernel's (/proc/PID/task/*/schedstat), summed over the proxy's processes.
 """
-import argparse, os, re, statistics, subprocess, sys
+import argparse
+import os
+import re
+import statistics
+import subprocess
+import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
@@ -20,20 +25,17 @@ def round_of(bench, name, connections, seconds):
         pids = [root]  # its descendants are the upstream
     before = cpu_seconds(pids)
     out = subprocess.run(
-        ["taskset", "-c", str(bench.options.load_cpu), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency",
+        ["taskset", "-c", str(bench.options.load_cpu), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s",
          "-s", f"{HERE}/request.lua", url],
         capture_output=True, text=True, timeout=seconds + 60,
-        env={**os.environ, "SESSIONS": f"{bench.directory}/{sessions}", "REQUEST_BYTES": str(bench.options.request_bytes)}).stdout
+        env={**os.environ, "SESSIONS": f"{bench.directory}/{sessions}", "REQUEST_BYTES": str(bench.options.request_bytes),
+             "MESSAGE": bench.options.message}).stdout
     used = cpu_seconds(pids) - before
     requests = int(re.search(r"(\d+) requests in", out).group(1))
     if "Non-2xx" in out or "Socket errors" in out:
         print(f"{name}: {out}", file=sys.stderr)
-    unit = {"us": 1, "ms": 1000, "s": 1e6}
-    latency = {}
-    for percent in ("50", "99"):
-        m = re.search(percent + r"%\s+([\d.]+)(us|ms|s)", out)
-        latency[percent] = float(m.group(1)) * unit[m.group(2)]
-    return {"rate": requests / seconds, "cpu": used / requests * 1e6, "p50": latency["50"], "p99": latency["99"]}
+    latency = dict(re.findall(r"(p[\d.]+)=(\d+)", out))
+    return {"rate": requests / seconds, "cpu": used / requests * 1e6, **{key: int(value) for key, value in latency.items()}}
 
 
 def main():
@@ -42,6 +44,8 @@ def main():
     p.add_argument("--connections", default="1,64,512")
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--seconds", type=int, default=3)
+    p.add_argument("--message", choices=["tools/call", "initialize"], default="tools/call",
+                   help="initialize: every request begins a session, whose id the gateway seals")
     p.add_argument("--request-bytes", type=int, default=1024)
     p.add_argument("--response-bytes", type=int, default=1024)
     options = p.parse_args()
@@ -49,7 +53,7 @@ def main():
     try:
         start(bench)
         names = list(bench.proxies)
-        print(f"request {options.request_bytes} B, response {options.response_bytes} B, {options.threads} worker(s), "
+        print(f"{options.message}, request {options.request_bytes} B, response {options.response_bytes} B, {options.threads} worker(s), "
               f"{options.rounds} rounds of {options.seconds} s, medians; CPU in µs per request")
         for connections in map(int, options.connections.split(",")):
             results = {name: [] for name in names}
@@ -58,8 +62,8 @@ def main():
             for n in range(options.rounds):
                 for name in names[n % len(names):] + names[:n % len(names)]:
                     results[name].append(round_of(bench, name, connections, options.seconds))
-            print(f"\n| {connections} connections | req/s | CPU µs (min) | CPU, gateway's as a multiple | p50 µs | p99 µs | anonymous KiB |")
-            print("|---|---|---|---|---|---|---|")
+            print(f"\n| {connections} connections | req/s | CPU µs (min) | CPU, gateway's as a multiple | p50 µs | p99 µs | p99.9 µs | anonymous KiB |")
+            print("|---|---|---|---|---|---|---|---|")
             for name in names:
                 r = results[name]
                 ratio = statistics.median(g["cpu"] / o["cpu"] for g, o in zip(results["gateway"], r))
@@ -67,7 +71,7 @@ def main():
                 root = bench.proxies[name][3]
                 pids = [root] if name == "gateway" else tree(root)
                 print(f"| {name} | {median('rate'):.0f} | {median('cpu'):.1f} ({min(x['cpu'] for x in r):.1f}) | {ratio:.2f} | "
-                      f"{median('p50'):.0f} | {median('p99'):.0f} | {memory_kib(pids, 'Anonymous')} |")
+                      f"{median('p50'):.0f} | {median('p99'):.0f} | {median('p99.9'):.0f} | {memory_kib(pids, 'Anonymous')} |")
             sys.stdout.flush()
     finally:
         bench.stop()

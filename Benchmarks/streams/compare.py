@@ -5,7 +5,13 @@
 Each proxy in turn holds the streams of one upstream; then every stream gets events. Memory is the growth of the
 process's own memory (Anonymous in smaps_rollup), both legs of a stream together; kernel buffers come on top for all.
 """
-import argparse, asyncio, os, resource, statistics, sys, time
+import argparse
+import asyncio
+import os
+import resource
+import statistics
+import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))

@@ -4,7 +4,11 @@
 
 An event's data is the sender's monotonic clock in nanoseconds, so a reader on the same machine can tell its latency.
 """
-import asyncio, os, time
+import asyncio
+import os
+import resource
+import secrets
+import time
 
 
 async def main():
@@ -31,8 +35,9 @@ async def main():
                             await asyncio.sleep(0)
                     writer.write(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
                 else:
-                    writer.write(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nMcp-Session-Id: s\r\nContent-Length: 36\r\n\r\n'
-                                 b'{"jsonrpc":"2.0","id":0,"result":{}}')
+                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                                 b"Mcp-Session-Id: %s\r\nContent-Length: 36\r\n\r\n"
+                                 b'{"jsonrpc":"2.0","id":0,"result":{}}' % secrets.token_hex(16).encode())
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
@@ -43,7 +48,6 @@ async def main():
     await server.serve_forever()
 
 
-import resource
 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 asyncio.run(main())
