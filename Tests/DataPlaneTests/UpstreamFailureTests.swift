@@ -161,31 +161,26 @@ struct UpstreamFailureTests {
         }
     }
 
-    @Test(
-        "a pooled connection that ends between a request's head and its body is replaced",
-        .disabled("when the gateway hears of the end can't be seen from here, so the body sometimes leaves before it"))
+    @Test("a pooled connection that ends between a request's head and its body is replaced")
     func endsBeforeBody() async throws {
         try await withRawServer { gateway, server in
+            // All on one connection, so that there is one loop and one pooled connection to the server.
             let client = try await gateway.connect()
-            try await client.send(gateway.request("POST", "/adapters/a/mcp", [], toolCall()))
+            try await client.send(gateway.request("POST", "/adapters/a/mcp", [], initializeRequest))
             let upstream = try await server.accept()
             _ = try await upstream.request()
             try await upstream.send("HTTP/1.1 200 OK\r\nMcp-Session-Id: x\r\nContent-Length: 2\r\n\r\n{}")
-            _ = try await client.answer()
-            async let begun = gateway.initialize()
-            let other = try await server.accept()
-            _ = try await other.request()
-            try await other.send("HTTP/1.1 200 OK\r\nMcp-Session-Id: x\r\nContent-Length: 2\r\n\r\n{}")
-            let session = try await begun
-            let text = gateway.request("POST", "/adapters/a/mcp", ["Mcp-Session-Id: \(session)"], toolCall())
+            let session = try #require(try await client.answer()["Mcp-Session-Id"])
+            let text = gateway.request(
+                "POST", "/adapters/a/mcp", ["Mcp-Session-Id: \(session)", "Expect: 100-continue"], toolCall())
             let head = text.components("\r\n\r\n")[0] + "\r\n\r\n"
             try await client.send(head)
-            _ = try await gateway.send("GET", "/health")
+            // Says that the head was taken in, and so that the pooled connection is reserved for it.
+            #expect(try await client.head().startLine == "HTTP/1.1 100 Continue")
             upstream.close()
-            other.close()
-            _ = try await gateway.send("GET", "/health")
-            try await client.send(String(text.dropFirst(head.count)))
+            // A new connection before there is a body: the end of the first was noticed.
             let next = try await server.accept()
+            try await client.send(String(text.dropFirst(head.count)))
             #expect(try await next.request().body == toolCall())
             try await next.send(Self.fine)
             #expect(try await client.answer().status == 200)

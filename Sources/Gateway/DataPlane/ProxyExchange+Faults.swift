@@ -76,7 +76,9 @@ extension ProxyExchange {
         var out = client.channel.allocator.buffer(capacity: 512)
         ResponseHeadWriter.begin(status: 204, into: &out)
         writeOrigin(into: &out)
-        out.writeStaticString("Access-Control-Allow-Methods: GET, POST, PUT, DELETE, OPTIONS\r\n")
+        out.writeStaticString("Access-Control-Allow-Methods: ")
+        out.writeString(CrossOrigin.methods)
+        out.writeStaticString("\r\n")
         // `Mcp-Param-*` are any names, and the origin is one that is trusted: it may send what it asks for.
         for line in request.lines where line.name == .accessControl {
             guard request.text(line.nameRange).lowercased() == "access-control-request-headers" else { continue }

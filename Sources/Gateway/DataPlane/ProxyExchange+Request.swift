@@ -190,12 +190,12 @@ extension ProxyExchange {
     private func verdict() -> RouteVerdict {
         if let scanError { return .reject(.notJSON(scanError)) }
         do throws(EnvelopeError) {
-            guard let envelope = try scanner?.finish() else { return .reject(.sessionRequired) }
+            guard let envelope = try scanner?.finish() else { return .reject(.notJSON(.truncated)) }
             self.envelope = envelope
         } catch {
             return .reject(.notJSON(error))
         }
-        guard let envelope else { return .reject(.sessionRequired) }
+        guard let envelope else { return .reject(.notJSON(.truncated)) }
         return head.withUnsafeReadableBytes { bytes in
             guard let view = proxy.view(of: bytes) else {
                 return .reject(.malformedHTTP("the head can't be read again"))

@@ -146,10 +146,7 @@ extension ProxyExchange {
 
     func writeOrigin(into out: inout ByteBuffer) {
         guard !origin.isEmpty else { return }
-        out.writeStaticString("Access-Control-Allow-Origin: ")
-        out.writeBytes(origin)
-        out.writeStaticString(
-            "\r\nAccess-Control-Expose-Headers: Mcp-Session-Id, WWW-Authenticate\r\nVary: Origin\r\n")
+        CrossOrigin.write(origin: origin, into: &out)
     }
 
     private func writeFraming(_ response: ResponseHead, into out: inout ByteBuffer) -> Bool {

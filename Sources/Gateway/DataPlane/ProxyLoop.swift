@@ -42,7 +42,7 @@ final class ProxyLoop: RequestRouter {
         self.seal = seal
         self.registry = registry
         self.authenticator = authenticator
-        self.control = TaskResponder(control)
+        self.control = TaskResponder(CrossOrigin(control))
         self.wallClockOffset = wallClockOffset
         sessions = BoundSessionCache(capacity: configuration.sessionCacheCapacity)
     }
