@@ -49,7 +49,8 @@ def main():
     p.add_argument("--request-bytes", type=int, default=1024)
     p.add_argument("--response-bytes", type=int, default=1024)
     options = p.parse_args()
-    bench = Bench(options, f"{HERE}/upstream", {"BODY_BYTES": str(options.response_bytes)})
+    bench = Bench(options, f"{HERE}/upstream", {
+        "BODY_BYTES": str(options.response_bytes), "READS_BODY": "1" if options.request_bytes > 8 << 10 else "0"})
     try:
         start(bench)
         names = list(bench.proxies)
