@@ -57,7 +57,7 @@ let package = Package(
     targets: [
         .executableTarget(
             name: "mcp-gateway",
-            dependencies: ["Server", "Bridge", arguments, system, logging, lifecycle, signals], swiftSettings: strict),
+            dependencies: ["Server", "Bridge", "Spawn", arguments, system, logging, lifecycle, signals], swiftSettings: strict),
 
         room("Wire", "Gateway/Wire"),
         room("HTTP", "Gateway/HTTP", ["Wire", nioCore, nioPosix, logging, lifecycle]),

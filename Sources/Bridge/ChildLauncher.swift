@@ -77,7 +77,8 @@ final class ChildLauncher {
             opened.append(errorOutput)
             let process = try ChildProcess.spawn(
                 executable: configuration.command, arguments: configuration.arguments, environment: environment,
-                stdin: input.readEnd, stdout: output.writeEnd, stderr: errorOutput.writeEnd)
+                stdin: input.readEnd, stdout: output.writeEnd, stderr: errorOutput.writeEnd,
+                origin: Origin.own.appending(String(UInt64.random(in: 0 ... .max), radix: 36)))
             for end in [input.readEnd, output.writeEnd, errorOutput.writeEnd] { close(end) }
             let pipes = ChildPipes(
                 input: input.writeEnd, output: output.readEnd, error: errorOutput.readEnd, loop: loop, relay: relay,

@@ -202,6 +202,42 @@ int cspawn_reap(int pidfd, struct cspawn_exit *ended) {
     return 0;
 }
 
+// MARK: - Descendants
+
+static int orphan_bell = -1;
+
+static void ring_orphan_bell(int number) {
+    (void)number;
+    int error = errno;
+    unsigned long long one = 1;
+    if (write(orphan_bell, &one, sizeof one) < 0) {}
+    errno = error;
+}
+
+int cspawn_adopt_orphans(int bell) {
+    orphan_bell = bell;
+    struct sigaction action = {.sa_handler = ring_orphan_bell, .sa_flags = SA_RESTART | SA_NOCLDSTOP};
+    sigemptyset(&action.sa_mask);
+    if (sigaction(SIGCHLD, &action, NULL) != 0) return -1;
+    return prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+pid_t cspawn_next_ended(void) {
+    siginfo_t info;
+    memset(&info, 0, sizeof info);
+    int result;
+    do {
+        result = waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT);
+    } while (result < 0 && errno == EINTR);
+    return result < 0 ? -1 : info.si_pid;
+}
+
+void cspawn_reap_pid(pid_t pid) { waitpid(pid, NULL, WNOHANG); }
+
+int cspawn_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+
+int cspawn_pidfd_signal(int pidfd, int number) { return (int)syscall(SYS_pidfd_send_signal, pidfd, number, NULL, 0); }
+
 int cspawn_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
 
 void cspawn_name_thread(const char *name) { prctl(PR_SET_NAME, name); }

@@ -8,10 +8,13 @@ import Synchronization
 ///
 /// When the leader ends, for whatever reason, everything left in its group is killed; when this process ends, for
 /// whatever reason, the kernel kills the leader (prctl(2), PR_SET_PDEATHSIG). A descendant that leaves the group
-/// (setsid(2)) escapes both. The object need not be kept: the end is noticed and the process is reaped without it.
+/// (setsid(2)) is found by its ``Origin`` and killed as well, where one is given. The object need not be kept: the end is
+/// noticed and the process is reaped without it.
 public final class ChildProcess: Sendable {
     private struct State {
         var status: ExitStatus?
+        /// Whether nothing is left of it.
+        var isGone = false
         var callbacks: [@Sendable (ExitStatus) -> Void] = []
     }
 
@@ -19,13 +22,24 @@ public final class ChildProcess: Sendable {
     ///
     /// May be reused by the kernel once the process was reaped.
     public let pid: Int32
-    private let pidfd: Int32
+    /// When it started, in clock ticks since the boot (proc(5), field 22 of stat); 0 if it was gone too soon.
+    public let start: UInt64
+    let origin: Origin?
+    let pidfd: Int32
     private let state = Mutex(State())
 
-    private init(pid: Int32, pidfd: Int32) {
+    private init(pid: Int32, pidfd: Int32, origin: Origin?) {
         self.pid = pid
         self.pidfd = pidfd
+        self.origin = origin
+        start = ProcessTable.entry(pid)?.start ?? 0
     }
+
+    /// From now on the kernel gives orphaned descendants to this process, wherever they moved; they are killed once
+    /// nobody they may belong to is left, and reaped.
+    ///
+    /// For programs, not for libraries: it holds for the whole process, and children that others start are lost to them.
+    public static func adoptOrphans() { Reaper.shared.adoptOrphans() }
 
     /// Starts a program, never through a shell.
     ///
@@ -42,6 +56,7 @@ public final class ChildProcess: Sendable {
     ///   - stdout: becomes descriptor 1; `nil` for `/dev/null`.
     ///   - stderr: becomes descriptor 2; `nil` for `/dev/null`.
     ///   - limits: what the kernel holds it to.
+    ///   - origin: goes into the environment; when the program has ended, everything that still carries it is killed.
     /// - Throws: the step that failed, on which path, with the kernel's reason. Nothing is left of the attempt.
     public static func spawn(
         executable: String,
@@ -51,9 +66,12 @@ public final class ChildProcess: Sendable {
         stdin: Int32? = nil,
         stdout: Int32? = nil,
         stderr: Int32? = nil,
-        limits: SpawnLimits = SpawnLimits()
+        limits: SpawnLimits = SpawnLimits(),
+        origin: Origin? = nil
     ) throws(SpawnError) -> ChildProcess {
         let path = try ExecutableSearch.find(executable, path: environment["PATH"])
+        var environment = environment
+        if let origin { environment[Origin.variable] = origin.description }
         let variables = environment.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
         for text in [path] + arguments + variables + [workingDirectory ?? ""] where text.utf8.contains(0) {
             throw SpawnError(.arguments, EINVAL, "can't start \(executable): a NUL byte in an argument or variable")
@@ -65,27 +83,29 @@ public final class ChildProcess: Sendable {
         }
         var pidfd: Int32 = -1
         var step: Int32 = 0
-        let result = CStringArray.with([executable] + arguments) { arguments in
-            CStringArray.with(variables) { variables in
-                path.withCString { path in
-                    withOptionalCString(workingDirectory) { directory in
-                        var request = cspawn_request()
-                        request.path = path
-                        request.arguments = arguments
-                        request.environment = variables
-                        request.working_directory = directory
-                        request.descriptors = (stdin ?? null, stdout ?? null, stderr ?? null)
-                        request.open_files = UInt64(clamping: limits.openFiles ?? 0)
-                        return cspawn_start(&request, &pidfd, &step)
+        var result: Int32 = 0
+        let child = Reaper.shared.starting {
+            result = CStringArray.with([executable] + arguments) { arguments in
+                CStringArray.with(variables) { variables in
+                    path.withCString { path in
+                        withOptionalCString(workingDirectory) { directory in
+                            var request = cspawn_request()
+                            request.path = path
+                            request.arguments = arguments
+                            request.environment = variables
+                            request.working_directory = directory
+                            request.descriptors = (stdin ?? null, stdout ?? null, stderr ?? null)
+                            request.open_files = UInt64(clamping: limits.openFiles ?? 0)
+                            return cspawn_start(&request, &pidfd, &step)
+                        }
                     }
                 }
             }
+            return result > 0 ? ChildProcess(pid: result, pidfd: pidfd, origin: origin) : nil
         }
-        guard result > 0 else {
+        guard let child else {
             throw failure(.init(number: step), -result, path: path, workingDirectory: workingDirectory, limits: limits)
         }
-        let child = ChildProcess(pid: result, pidfd: pidfd)
-        Reaper.shared.watch(child, pidfd: pidfd)
         return child
     }
 
@@ -101,17 +121,20 @@ public final class ChildProcess: Sendable {
     /// How it ended, or `nil` while it runs.
     public var exitStatus: ExitStatus? { state.withLock(\.status) }
 
-    /// Calls `callback` once the process has ended and was reaped: on a thread that must not be blocked, or right
+    /// Calls `callback` once the process has ended, was reaped, and what is left of it was killed: on a thread that must not be blocked, or right
     /// here if that is so already.
     public func onExit(_ callback: @escaping @Sendable (ExitStatus) -> Void) {
         let status = state.withLock { state -> ExitStatus? in
-            if state.status == nil { state.callbacks.append(callback) }
+            guard state.isGone else {
+                state.callbacks.append(callback)
+                return nil
+            }
             return state.status
         }
         if let status { callback(status) }
     }
 
-    /// Waits until the process has ended and was reaped.
+    /// Waits until the process has ended, was reaped, and what is left of it was killed.
     ///
     /// Cancellation does not end the wait: a canceller also kills, and then it ends.
     public func waitForExit() async -> ExitStatus {
@@ -122,11 +145,11 @@ public final class ChildProcess: Sendable {
     ///
     /// Only the reaper calls it.
     func finish() {
-        let (status, callbacks) = state.withLock { state in
+        state.withLock { state in
             // Before reaping: a zombie still holds the id of the group, so the signal can't hit a stranger.
             kill(-pid, SIGKILL)
             var ended = cspawn_exit()
-            let status: ExitStatus =
+            state.status =
                 if cspawn_reap(pidfd, &ended) != 0 {
                     .unknown
                 } else if ended.signal != 0 {
@@ -134,12 +157,19 @@ public final class ChildProcess: Sendable {
                 } else {
                     .exited(code: ended.code)
                 }
-            state.status = status
-            let callbacks = state.callbacks
-            state.callbacks = []
-            return (status, callbacks)
         }
         close(pidfd)
+        guard let origin else { return tellEnd() }
+        StrayHunter.shared.end(origin) { self.tellEnd() }
+    }
+
+    private func tellEnd() {
+        let (status, callbacks) = state.withLock { state in
+            let callbacks = state.callbacks
+            state.callbacks = []
+            state.isGone = true
+            return (state.status ?? .unknown, callbacks)
+        }
         for callback in callbacks { callback(status) }
     }
 

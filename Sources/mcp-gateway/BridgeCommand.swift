@@ -5,6 +5,7 @@ import Bridge
 import Glibc
 import Logging
 import ServiceLifecycle
+import Spawn
 import SystemPackage
 import UnixSignals
 
@@ -103,6 +104,7 @@ struct BridgeCommand: AsyncParsableCommand {
             handler.logLevel = level
             return handler
         }
+        ChildProcess.adoptOrphans()
         let log = Logger(label: "mcp-gateway.bridge")
         let bridge = Bridge(bridgeConfiguration, log: log)
         do {

@@ -3,6 +3,7 @@
 import ArgumentParser
 import Logging
 import Server
+import Spawn
 import SystemPackage
 
 /// `mcp-gateway serve`: turns flags into a configuration and runs the gateway until it is told to stop.
@@ -57,6 +58,7 @@ struct ServeCommand: AsyncParsableCommand {
                 handler.logLevel = level
                 return handler
             }
+            ChildProcess.adoptOrphans()
             let gateway = Gateway(configuration: configuration, logger: Logger(label: "gateway")) { url in
                 // Read by scripts and tests, which wait for it: written at once, without a buffer in between.
                 _ = try? FileDescriptor.standardOutput.writeAll("listening on \(url)\n".utf8)

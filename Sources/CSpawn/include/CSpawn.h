@@ -57,6 +57,21 @@ int cspawn_has_ended(int pidfd);
 /// Reaps a process that has ended: 0, or -1 with errno (ECHILD if somebody else did).
 int cspawn_reap(int pidfd, struct cspawn_exit *exit);
 
+/// Has orphaned descendants become children of this process, and writes to the eventfd `bell` whenever a child ends.
+int cspawn_adopt_orphans(int bell);
+
+/// The id of some child that has ended and was not reaped, without reaping it; 0 or -1 if there is none.
+pid_t cspawn_next_ended(void);
+
+/// Reaps the child `pid` if it has ended.
+void cspawn_reap_pid(pid_t pid);
+
+/// A descriptor that stands for the process `pid` (pidfd_open(2)), or -1.
+int cspawn_pidfd_open(pid_t pid);
+
+/// Sends a signal to the process that `pidfd` stands for: 0, or -1 with errno.
+int cspawn_pidfd_signal(int pidfd, int number);
+
 /// A pipe whose two ends are closed on exec: 0, or -1 with errno.
 int cspawn_pipe(int ends[2]);
 

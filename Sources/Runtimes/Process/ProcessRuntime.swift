@@ -10,7 +10,8 @@ import Supervision
 /// Runs workloads as child processes of this one.
 ///
 /// HTTP servers get a port of the loopback interface each; stdio servers run behind the bridge, which listens on a Unix
-/// socket. Children never outlive this process: they are ended at shutdown, and the kernel kills them if it is killed.
+/// socket. Children never outlive this process: they are ended at shutdown, and the kernel kills them if it is killed. What
+/// they started may; the next driver for the same state directory kills that before it starts anything.
 public final class ProcessRuntime: RuntimeDriver {
     /// What this driver can do.
     public let capabilities: RuntimeCapabilities
@@ -19,6 +20,8 @@ public final class ProcessRuntime: RuntimeDriver {
     private let publisher = RuntimeStatePublisher()
     private let archive: LogArchive
     private let sockets: SocketDirectory
+    private let ledger: SpawnLedger
+    private let logger: Logger
 
     /// A driver with nothing in it, which starts nothing before ``run()`` is called.
     ///
@@ -39,8 +42,12 @@ public final class ProcessRuntime: RuntimeDriver {
         let archive = LogArchive(
             directory: "\(configuration.stateDirectory)/logs", limits: configuration.logLimits)
         let sockets = SocketDirectory(stateDirectory: configuration.stateDirectory)
+        let ledger = SpawnLedger(stateDirectory: configuration.stateDirectory)
         let launcher = ProcessLauncher(
-            configuration: configuration, group: eventLoopGroup, logger: logger, archive: archive, sockets: sockets)
+            configuration: configuration, group: eventLoopGroup, logger: logger, archive: archive, sockets: sockets,
+            ledger: ledger)
+        self.ledger = ledger
+        self.logger = logger
         self.archive = archive
         self.sockets = sockets
         let publisher = publisher
@@ -54,7 +61,10 @@ public final class ProcessRuntime: RuntimeDriver {
     /// Supervises until graceful shutdown or cancellation; every instance has ended when it returns.
     ///
     /// At shutdown all instances are asked to end at the same moment, and each is killed after its grace period.
+    /// Before the first start, what an earlier driver left behind is killed.
     public func run() async {
+        let strays = ledger.sweep()
+        if strays > 0 { logger.warning("killed what an earlier run left behind", metadata: ["processes": "\(strays)"]) }
         sockets.removeLeftovers()
         await supervisor.run()
         sockets.removeAll()

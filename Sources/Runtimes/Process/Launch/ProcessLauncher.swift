@@ -14,8 +14,11 @@ struct ProcessLauncher: Launcher {
     let logger: Logger
     let archive: LogArchive
     let sockets: SocketDirectory
+    let ledger: SpawnLedger
     let ports = LoopbackPorts.shared
 
+    /// Tells the lives of this process apart from those of another one.
+    private static let run = String(UInt64.random(in: 0 ... .max), radix: 36)
     /// How long to wait between the first questions whether a server answers; each wait is half as long again.
     private static let firstWait = Duration.milliseconds(10)
     /// The longest wait between questions while a server starts.
@@ -35,12 +38,14 @@ struct ProcessLauncher: Launcher {
         do throws(SpawnError) {
             pipes = try Pipes()
             defer { pipes.closeChildEnds() }
-            child = try spawn(plan, life.spec, pipes)
+            child = try spawn(plan, life, pipes)
         } catch {
             log.finish()
             logger.warning("instance can't be started", metadata: metadata(life, ["error": "\(error)"]))
             return .startFailed(error.message)
         }
+        ledger.began(child)
+        defer { ledger.ended(child) }
         LogPump.shared.read(pipes.output.readEnd, as: .standardOutput, into: log)
         LogPump.shared.read(pipes.error.readEnd, as: .standardError, into: log)
         logger.info(
@@ -48,7 +53,7 @@ struct ProcessLauncher: Launcher {
             metadata: metadata(life, ["pid": "\(child.pid)", "endpoint": "\(plan.endpoint)"]))
         // A process that ended already has no start time any more; it never answers, so any other name will do.
         let incarnation =
-            ProcessIdentity.incarnation(ofProcess: child.pid) ?? Incarnation("\(child.pid).\(life.number)")
+            ProcessIdentity.incarnation(of: child) ?? Incarnation("\(child.pid).\(life.number)")
         reports.placed(incarnation, endpoint: plan.endpoint)
 
         let ending = Ending(child: child, input: pipes.input.writeEnd, loop: group.any())
@@ -98,7 +103,7 @@ struct ProcessLauncher: Launcher {
         }
     }
 
-    private func spawn(_ plan: LaunchPlan, _ spec: WorkloadSpec, _ pipes: Pipes) throws(SpawnError) -> ChildProcess {
+    private func spawn(_ plan: LaunchPlan, _ life: Life, _ pipes: Pipes) throws(SpawnError) -> ChildProcess {
         do throws(SpawnError) {
             return try ChildProcess.spawn(
                 executable: plan.executable,
@@ -108,7 +113,8 @@ struct ProcessLauncher: Launcher {
                 stdin: pipes.input.readEnd,
                 stdout: pipes.output.writeEnd,
                 stderr: pipes.error.writeEnd,
-                limits: SpawnLimits(openFiles: spec.limits.openFiles))
+                limits: SpawnLimits(openFiles: life.spec.limits.openFiles),
+                origin: ledger.owner.appending("\(life.instance).\(life.number).\(Self.run)"))
         } catch {
             pipes.closeOwnEnds()
             throw error
