@@ -103,6 +103,22 @@ struct ReconcilerTests {
         }
     }
 
+    @Test("an adapter can be created right after one of its name was deleted")
+    func createdRightAfterDeletion() async throws {
+        var configuration = ControlPlaneConfiguration.impatient
+        configuration.deletionTimeout = .seconds(60)
+        try await withGateway(configuration: configuration) { gateway in
+            let first = try await gateway.create("a")
+            _ = try await gateway.status(of: "a") { $0["replicaStatus"] == "Healthy" }
+            gateway.driver.cutConnection()
+            #expect(try await gateway.send("DELETE", "/adapters/a").status == 204)
+            async let second = gateway.create("a")
+            gateway.driver.restoreConnection()
+            #expect(try await second.json["id"] != first.json["id"])
+            _ = try await gateway.status(of: "a") { $0["replicaStatus"] == "Healthy" }
+        }
+    }
+
     @Test("failures are tried again until they succeed")
     func retries() async throws {
         try await withGateway { gateway in

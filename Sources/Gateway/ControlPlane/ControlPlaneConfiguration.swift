@@ -16,6 +16,8 @@ public struct ControlPlaneConfiguration: Sendable {
     public var backoff: Backoff
     /// How long the driver may take to take up a workload; for removing one, the grace period comes on top.
     public var runtimeTimeout: Duration
+    /// How long creating an adapter waits for one of the same name to be deleted completely.
+    public var deletionTimeout: Duration
     /// What is known of an image by name and version, where an adapter does not say otherwise; no I/O.
     public var imageDefaults: @Sendable (_ name: String, _ version: String) -> ImageDefaults?
     /// What time it is: for `createdAt` and the like.
@@ -30,6 +32,7 @@ public struct ControlPlaneConfiguration: Sendable {
         concurrentReconciles: Int = 8,
         backoff: Backoff = Backoff(),
         runtimeTimeout: Duration = .seconds(60),
+        deletionTimeout: Duration = .seconds(10),
         imageDefaults: @escaping @Sendable (_ name: String, _ version: String) -> ImageDefaults? = { _, _ in nil },
         now: @escaping @Sendable () -> Timestamp = { .now },
         clock: any Clock<Duration> = ContinuousClock()
@@ -39,6 +42,7 @@ public struct ControlPlaneConfiguration: Sendable {
         self.concurrentReconciles = concurrentReconciles
         self.backoff = backoff
         self.runtimeTimeout = runtimeTimeout
+        self.deletionTimeout = deletionTimeout
         self.imageDefaults = imageDefaults
         self.now = now
         self.clock = clock

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 public import RuntimeContract
-public import Supervision
+internal import Supervision
 
 /// A driver that runs nothing: instances are simulated, the rules are the real ones.
 ///

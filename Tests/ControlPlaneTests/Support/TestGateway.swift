@@ -165,7 +165,8 @@ struct Answer: Sendable {
 extension ControlPlaneConfiguration {
     /// Waits that tests can wait for.
     static var impatient: ControlPlaneConfiguration {
-        ControlPlaneConfiguration(backoff: Backoff(initial: .milliseconds(5), maximum: .milliseconds(50)))
+        ControlPlaneConfiguration(
+            backoff: Backoff(initial: .milliseconds(5), maximum: .milliseconds(50)), deletionTimeout: .zero)
     }
 }
 

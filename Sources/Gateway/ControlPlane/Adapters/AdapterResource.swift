@@ -39,7 +39,7 @@ struct AdapterResource: Sendable {
         return .json(200, .array(page.map { .object($0.json) }), headers: headers)
     }
 
-    /// `POST /adapters`.
+    /// `POST /adapters`; waits for a while for the servers of a deleted adapter of the same name to end.
     func create(_ request: HTTPRequest, by principal: Principal) async throws(Problem) -> HTTPResponse {
         var query = QueryReader(request.query)
         try query.finish()
@@ -49,14 +49,16 @@ struct AdapterResource: Sendable {
             name: draft.name, uid: .random(in: 1...UInt64.max), spec: try spec(of: draft, keepingSecretsOf: nil),
             createdBy: principal.id, createdAt: moment, lastUpdatedAt: moment)
         try validate(adapter)
-        try await change(adapter.name) { (stored) throws(Problem) in
-            switch stored?.isDeleted {
-            case nil: return .create(adapter)
-            case false: throw Problem(.adapterExists, "there is an adapter of this name already")
-            case true:
-                throw Problem(
-                    .adapterBeingDeleted,
-                    "an adapter of this name is still being deleted: try again when its servers have ended")
+        try await untilDeleted { () throws(Problem) in
+            try await change(adapter.name) { (stored) throws(Problem) in
+                switch stored?.isDeleted {
+                case nil: return .create(adapter)
+                case false: throw Problem(.adapterExists, "there is an adapter of this name already")
+                case true:
+                    throw Problem(
+                        .adapterBeingDeleted,
+                        "an adapter of this name is still being deleted: try again when its servers have ended")
+                }
             }
         }
         return .json(
@@ -154,6 +156,22 @@ extension AdapterResource {
                 .preconditionFailed, "the adapter has changed since it was read: read it again, then change it")
         }
         return stored.adapter
+    }
+
+    /// Tries `body` again while what it meets is still being deleted, for as long as the configuration says.
+    private func untilDeleted(_ body: () async throws(Problem) -> Void) async throws(Problem) {
+        let pause = Duration.milliseconds(50)
+        var left = configuration.deletionTimeout
+        while true {
+            do throws(Problem) {
+                return try await body()
+            } catch {
+                guard error.code == .adapterBeingDeleted, left > .zero,
+                    (try? await configuration.clock.sleep(for: pause)) != nil
+                else { throw error }
+                left -= pause
+            }
+        }
     }
 
     private func draft(_ request: HTTPRequest, name: AdapterDraft.NameRule) throws(Problem) -> AdapterDraft {

@@ -212,6 +212,8 @@ extension Reconciler {
     private func remove(_ id: WorkloadID, gracePeriod: Duration) async throws(ReconcileError) {
         let deadline = Deadline(limit: configuration.runtimeTimeout + gracePeriod, clock: configuration.clock)
         let driver = driver
+        // Removing is idempotent and done more than once; only the time that it has an effect is news.
+        let wasPresent = projection.snapshot.workloads[id] != nil
         do throws(RuntimeError) {
             try await deadline.run(id) { () throws(RuntimeError) in
                 try await driver.remove(id, gracePeriod: gracePeriod)
@@ -219,7 +221,7 @@ extension Reconciler {
         } catch {
             throw .runtime(error)
         }
-        logger.info("workload removed", metadata: [LogKey.workload: "\(id)"])
+        if wasPresent { logger.info("workload removed", metadata: [LogKey.workload: "\(id)"]) }
     }
 
     private func workload(_ adapter: Adapter) -> WorkloadSpec? {
