@@ -109,7 +109,9 @@ let package = Package(
 
         tests("SpawnTests", ["Spawn"]),
         tests("WireTests", ["Wire", nioCore, nioEmbedded, nioHTTP1]),
-        tests("HTTPTests", ["HTTP", "Wire", nioCore, nioPosix, nioConcurrency, logging]),
+        tests(
+            "HTTPTests",
+            ["HTTP", "Wire", nioCore, nioPosix, nioEmbedded, nioConcurrency, logging, lifecycle]),
         tests("MCPProtocolTests", ["MCPProtocol"]),
         tests("ModelTests", ["Model", "RuntimeContract"]),
         tests(

@@ -1,78 +1,58 @@
 // SPDX-License-Identifier: MIT
 
+internal import Logging
 internal import NIOCore
-internal import Synchronization
 
 /// Holds back new connections while there are enough, and while descriptors have run out.
 ///
-/// Stands on the listening channel; those held back wait in the kernel's queue.
-final class AcceptLimiter: ChannelInboundHandler, Sendable {
+/// Stands on the listening channel; those held back wait in the kernel's queue. Confined to the channel's loop.
+final class AcceptLimiter: ChannelInboundHandler {
     typealias InboundIn = any Channel
     typealias InboundOut = any Channel
 
     /// How long to wait before accepting again after the system refused: accept(2) fails at once, so an unpaused loop
     /// would do nothing else.
-    private static let pause = TimeAmount.milliseconds(100)
+    static let pause = TimeAmount.milliseconds(100)
 
     private let count: ConnectionCount
+    private let logger: Logger
+    /// Whether the last attempt to accept failed, so that one shortage is one line of the log.
+    private var isShort = false
 
-    init(count: ConnectionCount) {
+    /// A limiter for one listening channel; `count` is shared with the other listeners.
+    init(count: ConnectionCount, logger: Logger) {
         self.count = count
+        self.logger = logger
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        isShort = false
+        let count = count
+        let mayAcceptMore = count.opened(listener: context.channel)
+        // Also when the connection never gets as far as to have handlers.
+        unwrapInboundIn(data).closeFuture.whenComplete { _ in count.closed() }
         context.fireChannelRead(data)
-        if !count.opened(listener: context.channel) { Self.setAccepting(context.channel, false) }
+        if !mayAcceptMore { Self.setAccepting(context.channel, false) }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard error is IOError else {
+        guard let error = error as? IOError else {
             context.fireErrorCaught(error)
             return
         }
+        if !isShort {
+            isShort = true
+            logger.warning(
+                "the system refuses to accept connections; they wait", metadata: ["errno": "\(error.errnoCode)"])
+        }
         let channel = context.channel
+        let count = count
         Self.setAccepting(channel, false)
-        context.eventLoop.scheduleTask(in: Self.pause) { Self.setAccepting(channel, true) }
+        context.eventLoop.scheduleTask(in: Self.pause) { count.resume(channel) }
     }
 
-    fileprivate static func setAccepting(_ channel: any Channel, _ isAccepting: Bool) {
+    /// Begins or stops to accept.
+    static func setAccepting(_ channel: any Channel, _ isAccepting: Bool) {
         channel.setOption(.autoRead, value: isAccepting).whenComplete { _ in }
-    }
-}
-
-/// How many connections there are, over all loops, and which listeners wait for one to close.
-final class ConnectionCount: Sendable {
-    private struct State {
-        var open = 0
-        var paused: [any Channel] = []
-    }
-
-    private let maximum: Int
-    private let state = Mutex(State())
-
-    init(maximum: Int) {
-        self.maximum = maximum
-    }
-
-    /// Counts a connection that `listener` accepted; `false` when it must not accept another one until one closes.
-    func opened(listener: any Channel) -> Bool {
-        state.withLock { state in
-            state.open += 1
-            guard state.open >= maximum else { return true }
-            if !state.paused.contains(where: { $0 === listener }) { state.paused.append(listener) }
-            return false
-        }
-    }
-
-    /// Counts a connection less, and lets listeners accept again.
-    func closed() {
-        let listeners = state.withLock { state in
-            state.open -= 1
-            guard !state.paused.isEmpty, state.open < maximum else { return [any Channel]() }
-            let listeners = state.paused
-            state.paused = []
-            return listeners
-        }
-        for listener in listeners { AcceptLimiter.setAccepting(listener, true) }
     }
 }

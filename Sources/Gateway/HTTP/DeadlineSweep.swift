@@ -22,7 +22,8 @@ public final class DeadlineSweep {
     public private(set) var now: NIODeadline
 
     private let interval: TimeAmount
-    private var members: [any Expiring] = []
+    /// All that is watched over, in no order.
+    private(set) var members: [any Expiring] = []
     private var timer: RepeatedTask?
 
     /// Begins to sweep `eventLoop`, on which this must be called.
@@ -30,7 +31,7 @@ public final class DeadlineSweep {
         eventLoop.preconditionInEventLoop()
         self.eventLoop = eventLoop
         self.interval = interval
-        now = .now()
+        now = eventLoop.now
         let this = NIOLoopBound(WeakReference(self), eventLoop: eventLoop)
         timer = eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
             this.value.object?.sweep()
@@ -67,13 +68,8 @@ public final class DeadlineSweep {
         }
     }
 
-    /// Calls `body` with every member; members may leave meanwhile.
-    func visit(_ body: (any Expiring) -> Void) {
-        for member in members { body(member) }
-    }
-
     private func sweep() {
-        now = .now()
+        now = eventLoop.now
         // Backwards, because what passes its deadline may leave: the last member then takes its place.
         var index = members.count - 1
         while index >= 0 {

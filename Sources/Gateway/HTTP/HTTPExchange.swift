@@ -4,10 +4,9 @@ public import NIOCore
 
 /// One collected request and its answer, on the connection's loop.
 ///
-/// Never made for a proxied request.
-///
-/// An answer is either one ``respond(_:body:)`` or a ``begin(status:headers:)``, any number of ``write(_:)`` and an
-/// ``end()``. After the client is gone everything written is dropped silently.
+/// Never made for a proxied request. An answer is either one ``respond(status:headers:body:)`` or a
+/// ``begin(status:headers:)``, any number of ``write(_:)`` and an ``end()``. After the client is gone everything written
+/// is dropped silently.
 public final class HTTPExchange {
     /// The connection.
     public let connection: HTTPServerConnection
@@ -18,15 +17,26 @@ public final class HTTPExchange {
 
     private enum State {
         case waiting
-        case streaming
+        case streaming(Framing)
         case ended
         case gone
+    }
+
+    /// How the client learns where a body ends that comes piece by piece.
+    private enum Framing {
+        /// There is none.
+        case none
+        case chunked
+        /// The connection ends with it: HTTP/1.0 knows no chunks.
+        case untilClose
     }
 
     private let isHead: Bool
     private let isHTTP11: Bool
     private var state = State.waiting
+    private var closes = false
 
+    /// The exchange for the request that is being routed on `connection`.
     init(connection: HTTPServerConnection, isHead: Bool, isHTTP11: Bool) {
         self.connection = connection
         self.isHead = isHead
@@ -38,52 +48,72 @@ public final class HTTPExchange {
     /// Whether what is written leaves soon; otherwise wait for ``onWritabilityChanged``.
     public var isWritable: Bool { connection.isWritable }
     /// Whether an answer, or more of it, still finds its client.
-    public var isOpen: Bool { state == .waiting || state == .streaming }
+    public var isOpen: Bool {
+        switch state {
+        case .waiting, .streaming: true
+        case .ended, .gone: false
+        }
+    }
+    /// Whether the client takes the pieces of the body that was begun; not after a HEAD.
+    public var takesBody: Bool {
+        switch state {
+        case .streaming(.chunked), .streaming(.untilClose): true
+        case .streaming(.none), .waiting, .ended, .gone: false
+        }
+    }
 
     /// The whole answer.
     public func respond(status: Int, headers: HTTPHeaders = HTTPHeaders(), body: ByteBuffer = ByteBuffer()) {
-        guard state == .waiting else { return }
+        guard case .waiting = state else { return }
         state = .ended
-        var buffer = connection.channel.allocator.buffer(capacity: 256 + body.readableBytes)
+        closes = connection.closesAfterAnswer
+        let hasBody = Self.mayHaveBody(status)
+        var buffer = connection.channel.allocator.buffer(capacity: 320 + body.readableBytes)
         writeHead(status, headers, into: &buffer)
-        if status != 204, status != 304, status >= 200 {
-            buffer.writeString("Content-Length: \(body.readableBytes)\r\n")
-        }
+        if hasBody { buffer.writeString("Content-Length: \(body.readableBytes)\r\n") }
         buffer.writeStaticString("\r\n")
-        if !isHead { buffer.writeImmutableBuffer(body) }
+        if hasBody, !isHead { buffer.writeImmutableBuffer(body) }
         connection.write(buffer)
         finish()
     }
 
     /// The head of an answer whose body comes piece by piece.
     public func begin(status: Int, headers: HTTPHeaders = HTTPHeaders()) {
-        guard state == .waiting else { return }
-        state = .streaming
+        guard case .waiting = state else { return }
+        let hasBody = Self.mayHaveBody(status)
+        let framing: Framing = !hasBody || isHead ? .none : isHTTP11 ? .chunked : .untilClose
+        state = .streaming(framing)
+        closes = connection.closesAfterAnswer || !isHTTP11
         connection.clearDeadline()
-        var buffer = connection.channel.allocator.buffer(capacity: 256)
-        writeHead(status, headers, into: &buffer, closes: !isHTTP11)
-        if isHTTP11 { buffer.writeStaticString("Transfer-Encoding: chunked\r\n") }
+        var buffer = connection.channel.allocator.buffer(capacity: 320)
+        writeHead(status, headers, into: &buffer)
+        // The answer to a HEAD says what the one to a GET would say.
+        if hasBody, isHTTP11 { buffer.writeStaticString("Transfer-Encoding: chunked\r\n") }
         buffer.writeStaticString("\r\n")
         connection.write(buffer)
     }
 
     /// A piece of the body.
     public func write(_ bytes: ByteBuffer) {
-        guard state == .streaming, bytes.readableBytes > 0, !isHead else { return }
-        guard isHTTP11 else { return connection.write(bytes) }
-        var buffer = connection.channel.allocator.buffer(capacity: bytes.readableBytes + 12)
-        buffer.writeString(String(bytes.readableBytes, radix: 16))
-        buffer.writeStaticString("\r\n")
-        buffer.writeImmutableBuffer(bytes)
-        buffer.writeStaticString("\r\n")
-        connection.write(buffer)
+        guard case .streaming(let framing) = state, bytes.readableBytes > 0 else { return }
+        switch framing {
+        case .none: return
+        case .untilClose: connection.write(bytes)
+        case .chunked:
+            var buffer = connection.channel.allocator.buffer(capacity: bytes.readableBytes + 12)
+            buffer.writeString(String(bytes.readableBytes, radix: 16))
+            buffer.writeStaticString("\r\n")
+            buffer.writeImmutableBuffer(bytes)
+            buffer.writeStaticString("\r\n")
+            connection.write(buffer)
+        }
     }
 
     /// The end of a body that was begun.
     public func end() {
-        guard state == .streaming else { return }
+        guard case .streaming(let framing) = state else { return }
         state = .ended
-        if isHTTP11, !isHead { connection.write(ByteBuffer(staticString: "0\r\n\r\n")) }
+        if case .chunked = framing { connection.write(ByteBuffer(staticString: "0\r\n\r\n")) }
         finish()
     }
 
@@ -95,6 +125,7 @@ public final class HTTPExchange {
         connection.abort()
     }
 
+    /// The client went away; without effect after the end of the answer.
     func clientGone() {
         guard isOpen else { return }
         state = .gone
@@ -105,7 +136,7 @@ public final class HTTPExchange {
 
     private func finish() {
         release()
-        connection.finishAnswer(keepAlive: isHTTP11)
+        connection.finishAnswer(keepAlive: !closes)
     }
 
     /// The callbacks hold their owner, who often holds the exchange.
@@ -114,9 +145,17 @@ public final class HTTPExchange {
         onClientGone = nil
     }
 
-    private func writeHead(_ status: Int, _ headers: HTTPHeaders, into buffer: inout ByteBuffer, closes: Bool = false) {
+    /// RFC 9110 §6.4.1; an interim answer has none either.
+    private static func mayHaveBody(_ status: Int) -> Bool { status >= 200 && status != 204 && status != 304 }
+
+    private func writeHead(_ status: Int, _ headers: HTTPHeaders, into buffer: inout ByteBuffer) {
         ResponseHeadWriter.begin(status: status, into: &buffer)
+        if headers["Date"] == nil { ResponseHeadWriter.field("Date", connection.context.date, into: &buffer) }
         for field in headers.fields { ResponseHeadWriter.field(field.name, field.value, into: &buffer) }
-        if closes || !isHTTP11 || connection.closesAfterAnswer { buffer.writeStaticString("Connection: close\r\n") }
+        if closes {
+            buffer.writeStaticString("Connection: close\r\n")
+        } else if !isHTTP11 {
+            buffer.writeStaticString("Connection: keep-alive\r\n")
+        }
     }
 }

@@ -73,27 +73,38 @@ public final class HTTPServer: Service {
     /// - Throws: ``ListenError``.
     public func run() async throws {
         let loops = try await makeLoops()
-        var listeners: [any Channel] = []
+        var listeners: [Listener] = []
         do {
             for address in addresses { listeners.append(try await listen(address, loops)) }
         } catch {
-            for listener in listeners { try? await listener.close() }
+            await stop(listeners, loops)
             throw error
         }
-        await onListening(listeners.compactMap(\.localAddress))
-        await waitForShutdown()
-        for listener in listeners { try? await listener.close() }
-        if !Task.isCancelled { await drain(loops) }
-        for loop in loops.values { loop.eventLoop.execute { loop.value.closeAll() } }
+        await onListening(listeners.map(\.channel).compactMap(\.localAddress))
+        await waitForShutdown(listeners)
+        let dead = listeners.first { !$0.channel.isActive }
+        let isWanted = Task.isCancelled || Task.isShuttingDownGracefully
+        for listener in listeners { await listener.close() }
+        if isWanted, !Task.isCancelled { await drain(loops) }
+        await stop(listeners, loops)
+        if !isWanted, let dead { throw ListenError(address: dead.address, cause: ChannelError.alreadyClosed) }
     }
 
-    private func waitForShutdown() async {
-        // A stream that nobody feeds: it ends when the task is cancelled or asked to shut down.
+    /// Returns at shutdown, at cancellation, or when the system has closed a listener.
+    private func waitForShutdown(_ listeners: [Listener]) async {
         await cancelWhenGracefulShutdown {
+            // A stream that nobody feeds: it ends when the task is cancelled or asked to shut down.
             let (stream, continuation) = AsyncStream.makeStream(of: Never.self)
+            for listener in listeners { listener.channel.closeFuture.whenComplete { _ in continuation.finish() } }
             for await _ in stream {}
             continuation.finish()
         }
+    }
+
+    /// Closes everything.
+    private func stop(_ listeners: [Listener], _ loops: Loops) async {
+        for listener in listeners { await listener.close() }
+        for loop in loops.values { try? await loop.eventLoop.submit { loop.value.stop() }.get() }
     }
 
     private typealias Loops = [ObjectIdentifier: NIOLoopBound<HTTPServerLoop>]
@@ -103,10 +114,8 @@ public final class HTTPServer: Service {
         for eventLoop in group.makeIterator() {
             let configuration = configuration
             let makeRouter = makeRouter
-            let count = count
             loops[ObjectIdentifier(eventLoop)] = try await eventLoop.submit {
-                let loop = HTTPServerLoop(
-                    eventLoop: eventLoop, configuration: configuration, onConnectionClosed: { count.closed() })
+                let loop = HTTPServerLoop(eventLoop: eventLoop, configuration: configuration)
                 loop.setRouter(makeRouter(loop))
                 return NIOLoopBound(loop, eventLoop: eventLoop)
             }.get()
@@ -114,16 +123,19 @@ public final class HTTPServer: Service {
         return loops
     }
 
-    private func listen(_ address: ListenAddress, _ loops: Loops) async throws -> any Channel {
+    private func listen(_ address: ListenAddress, _ loops: Loops) async throws -> Listener {
         let count = count
+        let logger = logger
         let waterMark = configuration.writeBufferWaterMark
         let isTCP: Bool = if case .tcp = address { true } else { false }
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            // So that no more connections are accepted than the limit says.
+            .serverChannelOption(.maxMessagesPerRead, value: 1)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(AcceptLimiter(count: count))
+                    try channel.pipeline.syncOperations.addHandler(AcceptLimiter(count: count, logger: logger))
                 }
             }
             .childChannelOption(.writeBufferWaterMark, value: waterMark)
@@ -135,14 +147,21 @@ public final class HTTPServer: Service {
                     // A pipelining client's next request is what a second read would find; one at a time is fair.
                     try channel.syncOptions?.setOption(.maxMessagesPerRead, value: 1)
                     if isTCP { try channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1) }
-                    try channel.pipeline.syncOperations.addHandler(HTTPServerConnection(context: loop.value))
+                    try channel.pipeline.syncOperations.addHandler(
+                        HTTPServerConnection(context: loop.value, channel: channel))
                 }
             }
         do {
             switch address {
-            case .tcp(let host, let port): return try await bootstrap.bind(host: host, port: Int(port)).get()
+            case .tcp(let host, let port):
+                return Listener(address: address, channel: try await bootstrap.bind(host: host, port: Int(port)).get())
             case .unix(let path):
-                return try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
+                guard !UnixSocketFile.isAlive(path: path) else {
+                    throw IOError(errnoCode: EADDRINUSE, reason: "another process listens on it")
+                }
+                let channel = try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true)
+                    .get()
+                return Listener(address: address, channel: channel, file: UnixSocketFile(path: path))
             }
         } catch {
             throw ListenError(address: address, cause: error)
@@ -162,7 +181,11 @@ public final class HTTPServer: Service {
                             drained.succeed()
                         }
                     }
-                    try? await drained.futureResult.get()
+                    await withTaskCancellationHandler {
+                        try? await drained.futureResult.get()
+                    } onCancel: {
+                        loop.eventLoop.execute { drained.succeed() }
+                    }
                 }
             }
         }

@@ -5,17 +5,20 @@ internal import Wire
 
 /// One client's connection: splits it into requests, one at a time, and carries their answers.
 ///
-/// Confined to its loop.
+/// Confined to its loop. The next request is looked at when the answer to the last one is finished, so pipelined requests
+/// are answered in order; meanwhile at most one read's worth of bytes waits here and no more is read. A client that does
+/// not take its answers gets no further ones. A client that closes its sending side counts as gone: nothing else tells
+/// that nobody listens to a quiet stream any more.
 ///
-/// The next request is looked at when the answer to the last one is finished, so pipelined requests are answered in
-/// order; meanwhile at most one read's worth of bytes waits here and no more is read.
+/// The work is spread over extensions: Reading (what the client sends), Ending (how the connection ends).
 public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
-    /// What is read.
+    /// Bytes, as they come.
     public typealias InboundIn = ByteBuffer
-    /// What is written.
+    /// Bytes of answers.
     public typealias OutboundOut = ByteBuffer
 
-    private enum Phase {
+    /// What the connection waits for.
+    enum Phase {
         /// Between requests, or within a head.
         case head
         /// Within a body.
@@ -31,33 +34,50 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
     /// What the loop's connections share.
     public let context: HTTPServerLoop
     /// The channel.
-    public var channel: any Channel {
-        guard let openChannel else {
-            preconditionFailure("the channel is set in handlerAdded, before anything is called")
-        }
-        return openChannel
-    }
-    private var openChannel: (any Channel)?
-    /// When the present wait ends.
-    public private(set) var deadline = NIODeadline.distantFuture
+    public let channel: any Channel
+    /// What the loop's router keeps with the connection; released when the connection ends.
+    public var attachment: AnyObject?
     /// Belongs to the sweep.
     public var sweepIndex = -1
 
-    private var phase = Phase.head
-    private var pending = ByteBuffer()
-    private var searched = 0
-    private var framing = BodyFraming.none
-    private var sink: (any RequestSink)?
-    private var keepsAlive = true
-    private var mustSendContinue = false
-    private var hasAnswerBegun = false
-    private var isReading = true
-    private var isReadingPausedBySink = false
-    private var isParsing = false
-    private var handlerContext: ChannelHandlerContext?
+    /// What is waited for.
+    var phase = Phase.head
+    /// What was read and not looked at.
+    var pending = ByteBuffer()
+    /// How much of ``pending`` was searched for the end of a head in vain.
+    var searched = 0
+    /// Where the present body ends.
+    var framing = BodyFraming.none
+    /// Takes the present request and answers it.
+    var sink: (any RequestSink)?
+    /// Whether the client wants the connection to go on after the present request.
+    var keepsAlive = true
+    /// Whether the client waits for `100 Continue`.
+    var mustSendContinue = false
+    /// Whether bytes of the answer to the present request were written.
+    var hasAnswerBegun = false
+    /// Whether the channel reads.
+    var isReading = true
+    /// Whether the sink takes no bytes for now.
+    var isReadingPausedBySink = false
+    /// Whether ``parse()`` is at work, so that what it calls does not call it again.
+    var isParsing = false
+    /// When the present phase has taken too long.
+    var phaseDeadline = NIODeadline.distantFuture
+    /// When the client has taken nothing for too long, while there is more than enough for it to take.
+    var writeDeadline = NIODeadline.distantFuture
+    /// Whether so much waits to be sent that nothing should be added.
+    var isBlocked = false
+    /// How many bytes were written since the connection began.
+    var written = 0
+    /// How many of them the client's side had taken when this was last asked.
+    var taken = 0
+    /// The place in the pipeline; `nil` before and after.
+    var handlerContext: ChannelHandlerContext?
 
-    init(context: HTTPServerLoop) {
+    init(context: HTTPServerLoop, channel: any Channel) {
         self.context = context
+        self.channel = channel
     }
 
     /// The loop.
@@ -65,14 +85,13 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
     /// Whether what is written leaves soon; otherwise wait for ``RequestSink/writabilityChanged()``.
     public var isWritable: Bool { channel.isWritable }
     /// The other end's IP address, or `unix`.
-    public var peer: String { channel.remoteAddress?.ipAddress ?? "unix" }
+    public private(set) lazy var peer = channel.remoteAddress?.ipAddress ?? "unix"
     /// Whether the connection will be closed after the present answer, so that the answer must say so.
     public var closesAfterAnswer: Bool { !keepsAlive || context.isDraining || phase == .body }
     /// Whether the client is still there.
     public var isOpen: Bool { phase != .closed && phase != .linger }
-
-    /// What the loop's router keeps with the connection; released when the connection ends.
-    public var attachment: AnyObject?
+    /// When the present wait ends.
+    public var deadline: NIODeadline { min(phaseDeadline, writeDeadline) }
 
     // MARK: - For sinks
 
@@ -86,26 +105,23 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
     public func write(_ bytes: ByteBuffer) {
         guard isOpen, let handlerContext else { return }
         hasAnswerBegun = true
-        if !isWritable { armWriteDeadline() }
+        written += bytes.readableBytes
         handlerContext.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
     }
 
     /// The answer is complete.
     ///
-    /// The next request is looked at, or the connection is closed when either side wants so, or when the request
-    /// itself is not complete.
+    /// The next request is looked at, or the connection is closed when either side wants so, or when the request itself
+    /// is not complete. Without effect when there is no request.
     public func finishAnswer(keepAlive: Bool = true) {
-        guard isOpen else { return }
+        guard phase == .answer || phase == .body else { return }
         let isRequestComplete = phase == .answer
         sink = nil
         isReadingPausedBySink = false
-        if keepAlive, keepsAlive, isRequestComplete, !context.isDraining {
-            phase = .head
-            deadline = context.sweep.deadline(after: context.configuration.idleTimeout)
-            if !isParsing { parse() }
-            return
-        }
-        linger()
+        guard keepAlive, keepsAlive, isRequestComplete, !context.isDraining else { return linger() }
+        phase = .head
+        phaseDeadline = context.sweep.deadline(after: context.configuration.idleTimeout)
+        if !isParsing { parse() }
     }
 
     /// Tells a client that waits for it to send its body.
@@ -120,13 +136,16 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
     }
 
     /// Stops or goes on reading the request's body, for back pressure.
+    ///
+    /// What was read already is still delivered. While reading is stopped the client can't be late.
     public func pauseReading(_ isPaused: Bool) {
-        if phase == .body, isPaused != isReadingPausedBySink {
-            // A client that is kept from sending is not late.
-            deadline =
-                isPaused ? .distantFuture : context.sweep.deadline(after: context.configuration.bodyTimeout)
-        }
+        guard isPaused != isReadingPausedBySink, phase == .body || phase == .answer else { return }
         isReadingPausedBySink = isPaused
+        if phase == .body {
+            phaseDeadline =
+                isPaused ? .distantFuture : context.sweep.deadline(after: context.configuration.bodyTimeout)
+            if !isPaused, !isParsing, pending.readableBytes == 0 { sendContinueIfAwaited() }
+        }
         updateReading()
     }
 
@@ -137,16 +156,15 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
 
     /// From now on the answer may take as long as it takes.
     public func clearDeadline() {
-        deadline = .distantFuture
+        phaseDeadline = .distantFuture
     }
 
-    // MARK: - Reading
+    // MARK: - Events of the channel
 
     /// The connection begins.
     public func handlerAdded(context handlerContext: ChannelHandlerContext) {
         self.handlerContext = handlerContext
-        openChannel = handlerContext.channel
-        deadline = context.sweep.deadline(after: context.configuration.headTimeout)
+        phaseDeadline = context.sweep.deadline(after: context.configuration.headTimeout)
         context.add(self)
     }
 
@@ -156,33 +174,42 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
         self.handlerContext = nil
     }
 
-    /// The other end is gone.
+    /// The connection is over.
     public func channelInactive(context handlerContext: ChannelHandlerContext) {
         ended()
     }
 
-    /// The socket failed.
+    /// What can't be read from can't be answered either.
     public func errorCaught(context handlerContext: ChannelHandlerContext, error: any Error) {
         close()
     }
 
-    /// The socket takes more, or no more.
+    /// The client took enough of what waits for it, or too much waits.
     public func channelWritabilityChanged(context handlerContext: ChannelHandlerContext) {
-        if handlerContext.channel.isWritable {
-            if phase == .answer { deadline = .distantFuture }
-        } else {
-            armWriteDeadline()
+        isBlocked = !channel.isWritable
+        if isBlocked {
+            awaitTaking()
+        } else if phase != .linger {
+            writeDeadline = .distantFuture
         }
         sink?.writabilityChanged()
+        // Requests that wait here because of answers that waited.
+        if phase == .head, !isParsing { parse() }
     }
 
-    /// Bytes arrived.
-    public func channelRead(context handlerContext: ChannelHandlerContext, data: NIOAny) {
-        var bytes = unwrapInboundIn(data)
-        switch phase {
-        case .linger, .closed: return
-        case .head, .body, .answer: break
+    /// The last byte is sent: now it is for the client to close.
+    public func userInboundEventTriggered(context handlerContext: ChannelHandlerContext, event: Any) {
+        if phase == .linger, case .outputClosed? = event as? ChannelEvent {
+            writeDeadline = .distantFuture
+            phaseDeadline = context.sweep.deadline(after: context.configuration.lingerTimeout)
         }
+        handlerContext.fireUserInboundEventTriggered(event)
+    }
+
+    /// Bytes of a request.
+    public func channelRead(context handlerContext: ChannelHandlerContext, data: NIOAny) {
+        guard isOpen else { return }
+        var bytes = unwrapInboundIn(data)
         if pending.readableBytes == 0 {
             pending = bytes
         } else {
@@ -191,207 +218,8 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
         if !isParsing { parse() }
     }
 
-    private func parse() {
-        isParsing = true
-        defer { isParsing = false }
-        while true {
-            switch phase {
-            case .head:
-                guard parseHead() else { return updateReading() }
-            case .body:
-                guard parseBody() else { return updateReading() }
-            case .answer:
-                // A stream may be silent for hours: it keeps no buffer meanwhile.
-                if pending.readableBytes == 0 { pending = ByteBuffer() }
-                return updateReading()
-            case .linger, .closed:
-                pending = ByteBuffer()
-                return
-            }
-        }
-    }
-
-    /// - Returns: whether there may be more to do at once.
-    private func parseHead() -> Bool {
-        // RFC 9112 §2.2: an empty line before a request line is skipped.
-        while searched == 0, pending.readableBytes >= 2,
-            pending.getInteger(at: pending.readerIndex, as: UInt16.self) == 0x0D0A
-        {
-            pending.moveReaderIndex(forwardBy: 2)
-        }
-        guard pending.readableBytes > 0 else {
-            pending = ByteBuffer()
-            return false
-        }
-        do {
-            let routed = try pending.withUnsafeReadableBytes { bytes throws(HeadError) -> Int? in
-                guard
-                    let head = try context.scanner.request(
-                        bytes, searched: searched, limits: context.configuration.headLimits)
-                else { return nil }
-                begin(head, bytes)
-                return head.length
-            }
-            guard let length = routed else {
-                if searched == 0 { deadline = context.sweep.deadline(after: context.configuration.headTimeout) }
-                searched = pending.readableBytes
-                return false
-            }
-            searched = 0
-            if isOpen { pending.moveReaderIndex(forwardBy: length) }
-            if phase == .answer, let sink { sink.receive(ByteBuffer(), isEnd: true) }
-            return true
-        } catch {
-            refuse(error)
-            return false
-        }
-    }
-
-    private func begin(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer) {
-        keepsAlive = head.keepsAlive
-        framing = head.framing
-        mustSendContinue = head.expectsContinue
-        hasAnswerBegun = false
-        phase = framing.isComplete ? .answer : .body
-        deadline =
-            framing.isComplete
-            ? .distantFuture : context.sweep.deadline(after: context.configuration.bodyTimeout)
-        let view = RequestView(
-            head: head, bytes: UnsafeRawBufferPointer(rebasing: bytes[..<head.length]), scanner: context.scanner)
-        let sink = context.router.route(view, on: self)
-        // A router may have answered already, and the answer may have ended the connection.
-        if phase == .answer || phase == .body { self.sink = sink }
-    }
-
-    private func parseBody() -> Bool {
-        guard let sink else { return false }
-        guard pending.readableBytes > 0 else {
-            // The client may be waiting for us; what came with the head was not all.
-            if mustSendContinue { sendContinueIfAwaited() }
-            return false
-        }
-        mustSendContinue = false
-        do {
-            if sink.wantsPayload {
-                var offset = 0
-                let piece = try pending.withUnsafeReadableBytes { bytes throws(HeadError) in
-                    try framing.next(bytes, at: &offset)
-                }
-                switch piece {
-                case .payload(let range):
-                    pending.moveReaderIndex(forwardBy: range.lowerBound)
-                    guard let payload = pending.readSlice(length: range.count) else { return false }
-                    deliver(payload, to: sink)
-                case .more: pending.clear()
-                case .end:
-                    pending.moveReaderIndex(forwardBy: offset)
-                    deliver(ByteBuffer(), to: sink)
-                }
-            } else {
-                let count = try pending.withUnsafeReadableBytes { bytes throws(HeadError) in try framing.take(bytes) }
-                guard let slice = pending.readSlice(length: count) else { return false }
-                deliver(slice, to: sink)
-            }
-            return true
-        } catch {
-            refuse(error)
-            return false
-        }
-    }
-
-    private func deliver(_ bytes: ByteBuffer, to sink: any RequestSink) {
-        let isEnd = framing.isComplete
-        if isEnd {
-            phase = .answer
-            deadline = .distantFuture
-        } else if !isReadingPausedBySink {
-            deadline = context.sweep.deadline(after: context.configuration.bodyTimeout)
-        }
-        sink.receive(bytes, isEnd: isEnd)
-    }
-
-    private func updateReading() {
-        let wanted: Bool =
-            switch phase {
-            case .head, .linger: true
-            case .body: !isReadingPausedBySink
-            // One read of pipelined bytes may wait; reading on is what notices that the client is gone.
-            case .answer: pending.readableBytes == 0
-            case .closed: false
-            }
-        guard wanted != isReading, phase != .closed else { return }
-        isReading = wanted
-        _ = try? channel.syncOptions?.setOption(.autoRead, value: wanted)
-    }
-
-    // MARK: - Ending
-
-    private func refuse(_ error: HeadError) {
-        refuse(with: PlainAnswer.bytes(status: error.status, text: error.explanation, allocator: channel.allocator))
-    }
-
-    /// Ends the connection with an answer to a request that will never be whole; if an answer has begun already, there
-    /// is no clean end any more.
-    private func refuse(with answer: ByteBuffer) {
-        let isTooLate = hasAnswerBegun && phase != .head
-        if let sink {
-            self.sink = nil
-            sink.clientGone()
-        }
-        guard isOpen else { return }
-        guard !isTooLate else { return close() }
-        keepsAlive = false
-        write(answer)
-        linger()
-    }
-
-    /// Closes the sending side, and the rest when the client has closed too or the linger time is over: closing at once
-    /// with unread bytes would reset the connection and could take the answer away from the client (RFC 9112 §9.6).
-    private func linger() {
-        guard isOpen else { return }
-        phase = .linger
-        sink = nil
-        pending = ByteBuffer()
-        deadline = context.sweep.deadline(after: context.configuration.lingerTimeout)
-        updateReading()
-        handlerContext?.close(mode: .output, promise: nil)
-    }
-
-    private func close() {
-        guard phase != .closed else { return }
-        handlerContext?.close(promise: nil)
-        ended()
-    }
-
-    private func ended() {
-        guard phase != .closed else { return }
-        phase = .closed
-        pending = ByteBuffer()
-        context.remove(self)
-        if let sink {
-            self.sink = nil
-            sink.clientGone()
-        }
-        attachment = nil
-    }
-
-    private func armWriteDeadline() {
-        let limit = context.sweep.deadline(after: context.configuration.writeTimeout)
-        if deadline > limit { deadline = limit }
-    }
-
-    /// The server is stopping: an idle connection is closed at once, a busy one after its answer.
-    func drain() {
-        if phase == .head, pending.readableBytes == 0 { close() }
-    }
-
-    /// See ``Expiring``.
+    /// Ends what takes too long.
     public func deadlinePassed() {
-        switch phase {
-        case .head where pending.readableBytes > 0, .body:
-            let text = "the request did not arrive in time"
-            refuse(with: PlainAnswer.bytes(status: 408, text: text, allocator: channel.allocator))
-        case .head, .answer, .linger, .closed: close()
-        }
+        endWhatIsLate()
     }
 }

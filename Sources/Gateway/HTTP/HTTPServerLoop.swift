@@ -18,32 +18,37 @@ public final class HTTPServerLoop {
 
     /// The one scanner of the loop: its findings are used before the next head is scanned.
     var scanner = HeadScanner()
-    // swift-format-ignore: NeverUseImplicitlyUnwrappedOptionals
-    private(set) var router: (any RequestRouter)!  // set by the server right after init: the router is made from this
+    /// Decides what becomes of requests; `nil` before the server has made it and after the server has stopped.
+    private(set) var router: (any RequestRouter)?
     private var connections = 0
     private var drained: EventLoopPromise<Void>?
-    private let onConnectionClosed: () -> Void
+    private var clock = HTTPDate()
 
-    init(eventLoop: any EventLoop, configuration: HTTPServerConfiguration, onConnectionClosed: @escaping () -> Void) {
+    /// A loop without connections, on its event loop.
+    init(eventLoop: any EventLoop, configuration: HTTPServerConfiguration) {
         self.eventLoop = eventLoop
         self.configuration = configuration
-        self.onConnectionClosed = onConnectionClosed
         sweep = DeadlineSweep(eventLoop: eventLoop, interval: configuration.sweepInterval)
     }
 
+    /// The present second as the value of a `Date` field (RFC 9110 §6.6.1).
+    public var date: String { clock.text }
+
+    /// Has requests decided upon by `router`, which was made from this loop.
     func setRouter(_ router: any RequestRouter) {
         self.router = router
     }
 
+    /// A connection begins.
     func add(_ connection: HTTPServerConnection) {
         connections += 1
         sweep.insert(connection)
     }
 
+    /// A connection has ended.
     func remove(_ connection: HTTPServerConnection) {
         connections -= 1
         sweep.remove(connection)
-        onConnectionClosed()
         if connections == 0 { drained?.succeed() }
     }
 
@@ -52,13 +57,15 @@ public final class HTTPServerLoop {
         isDraining = true
         let promise = drained ?? eventLoop.makePromise(of: Void.self)
         drained = promise
-        sweep.visit { ($0 as? HTTPServerConnection)?.drain() }
+        for member in sweep.members { (member as? HTTPServerConnection)?.drain() }
         if connections == 0 { promise.succeed() }
         return promise.futureResult
     }
 
-    /// Closes what is left.
-    func closeAll() {
-        sweep.visit { ($0 as? HTTPServerConnection)?.abort() }
+    /// Closes what is left, and lets go of the router, which knows this loop.
+    func stop() {
+        isDraining = true
+        for member in sweep.members { (member as? HTTPServerConnection)?.abort() }
+        router = nil
     }
 }

@@ -40,14 +40,22 @@ public final class TaskResponder: LoopResponder {
                 carrier.value.respond(status: response.status, headers: response.headers, body: body)
             }
         case .stream(let stream):
-            loop.execute { carrier.value.begin(status: response.status, headers: response.headers) }
-            while !Task.isCancelled, let piece = await stream.next() {
+            let takesBody = try? await loop.submit {
+                carrier.value.begin(status: response.status, headers: response.headers)
+                return carrier.value.takesBody
+            }.get()
+            // The answer to a HEAD would otherwise be as long as a body that nobody sees.
+            while takesBody == true, !Task.isCancelled, let piece = await stream.next() {
                 // The next piece is asked for only when this one leaves: that is the back pressure.
-                let isWritable = try? await loop.submit {
+                var isTaken = try? await loop.submit {
                     carrier.value.write(piece)
                     return carrier.value.isWritable || !carrier.value.isOpen
                 }.get()
-                if isWritable == false { await writable.wait() }
+                while isTaken == false, !Task.isCancelled {
+                    await writable.wait()
+                    // The signal may be an older one, or say that the opposite is the case.
+                    isTaken = try? await loop.submit { carrier.value.isWritable || !carrier.value.isOpen }.get()
+                }
             }
             loop.execute { carrier.value.end() }
         }

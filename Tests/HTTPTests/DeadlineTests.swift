@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+
+import HTTP
+import NIOCore
+import Testing
+
+extension HTTPServerConfiguration {
+    /// Deadlines that tests need not wait long for; those that are not the matter are the defaults.
+    static func quick(_ change: (inout HTTPServerConfiguration) -> Void) -> HTTPServerConfiguration {
+        var configuration = HTTPServerConfiguration()
+        configuration.sweepInterval = .milliseconds(10)
+        change(&configuration)
+        return configuration
+    }
+}
+
+@Suite("Deadlines of connections")
+struct DeadlineTests {
+    @Test("a head that is not sent to its end is answered with 408")
+    func slowHead() async throws {
+        try await withServer(.quick { $0.headTimeout = .milliseconds(50) }, answer: echo) { server in
+            let client = try RawClient(port: server.port)
+            try client.send("GET / HTTP/1.1\r\nHost:")
+            #expect(try await client.receiveAll().hasPrefix("HTTP/1.1 408 Request Timeout\r\n"))
+        }
+    }
+
+    @Test("a body that is not sent to its end is answered with 408")
+    func slowBody() async throws {
+        try await withServer(.quick { $0.bodyTimeout = .milliseconds(50) }, answer: echo) { server in
+            for framing in ["Content-Length: 3\r\n\r\na", "Transfer-Encoding: chunked\r\n\r\n5\r\na"] {
+                let client = try RawClient(port: server.port)
+                try client.send("POST / HTTP/1.1\r\nHost: h\r\n\(framing)")
+                #expect(try await client.receiveAll().hasPrefix("HTTP/1.1 408 Request Timeout\r\n"))
+            }
+        }
+    }
+
+    @Test("a connection that never says anything is closed without an answer")
+    func silent() async throws {
+        try await withServer(.quick { $0.headTimeout = .milliseconds(50) }, answer: echo) { server in
+            let silent = try await RawClient(port: server.port).receiveAll()
+            #expect(silent == "")
+        }
+    }
+
+    @Test("an idle connection is closed without an answer")
+    func idle() async throws {
+        try await withServer(.quick { $0.idleTimeout = .milliseconds(50) }, answer: echo) { server in
+            let client = try RawClient(port: server.port)
+            try client.send("GET /a HTTP/1.1\r\nHost: h\r\n\r\n")
+            #expect(try await client.receiveAll().hasSuffix("GET /a"))
+        }
+    }
+
+    @Test("an answer may take longer than any of the client's deadlines")
+    func slowAnswer() async throws {
+        let idleEnded = Event()
+        let answer: @Sendable (HTTPRequest) async -> HTTPResponse = { request in
+            if request.path == "/slow" { try? await idleEnded.happened() }
+            return await echo(request)
+        }
+        let configuration = HTTPServerConfiguration.quick {
+            $0.headTimeout = .milliseconds(50)
+            $0.bodyTimeout = .milliseconds(50)
+            $0.idleTimeout = .milliseconds(50)
+        }
+        try await withServer(configuration, answer: answer) { server in
+            let slow = try RawClient(port: server.port)
+            try slow.send("GET /slow HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+            // Connections that came later reach their deadlines, several times.
+            for _ in 0..<3 {
+                let silent = try await RawClient(port: server.port).receiveAll()
+                #expect(silent == "")
+            }
+            idleEnded.happen()
+            #expect(try await slow.receiveAll().hasSuffix("GET /slow"))
+        }
+    }
+
+    @Test("a client that takes nothing of its answer is closed, one that takes some of it is not")
+    func slowReader() async throws {
+        let size = 16 << 20
+        let answer: @Sendable (HTTPRequest) async -> HTTPResponse = { _ in
+            HTTPResponse(status: 200, body: .bytes(ByteBuffer(repeating: 0x78, count: size)))
+        }
+        let configuration = HTTPServerConfiguration.quick {
+            $0.writeTimeout = .milliseconds(200)
+            $0.idleTimeout = .milliseconds(200)
+            $0.lingerTimeout = .milliseconds(20)
+            $0.headTimeout = .milliseconds(100)
+        }
+        for close in ["", "Connection: close\r\n"] {
+            try await withServer(configuration, answer: answer) { server in
+                let stuck = try RawClient(port: server.port, receiveBytes: 4096)
+                try stuck.send("GET / HTTP/1.1\r\nHost: h\r\n\(close)\r\n")
+                // It takes nothing while others reach the same deadline many times over.
+                for _ in 0..<8 { _ = try await RawClient(port: server.port).receiveAll() }
+                #expect(try await stuck.receive(bytes: size).bytes.count < size)
+
+                let slow = try RawClient(port: server.port, receiveBytes: 4096)
+                try slow.send("GET / HTTP/1.1\r\nHost: h\r\n\(close)\r\n")
+                var received = 0
+                // In all it needs far longer than any of the deadlines.
+                for _ in 0..<16 {
+                    let part = try await slow.receive(bytes: size / 32)
+                    received += part.bytes.count
+                    _ = try await RawClient(port: server.port).receiveAll()
+                }
+                received += try await slow.receive(bytes: size - received).bytes.count
+                #expect(received >= size)
+            }
+        }
+    }
+}
