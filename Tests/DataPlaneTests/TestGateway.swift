@@ -158,6 +158,7 @@ func withGateway(
     var configuration = DataPlaneConfiguration(
         addresses: [.tcp(host: "127.0.0.1", port: 0)], origins: OriginPolicy(checksHost: true))
     configuration.http.sweepInterval = .milliseconds(20)
+    configuration.http.halfClosedTimeout = .seconds(1)
     configure.apply(&configuration)
     let plane = DataPlane(
         configuration: configuration, keyRing: keyRing, authenticator: authenticator,

@@ -15,7 +15,7 @@ struct AnswerTests {
             async let isSent = client.sendMuch([UInt8](repeating: 0x78, count: size))
             let text = try await client.receiveAll()
             #expect(text.hasPrefix("HTTP/1.1 413 "))
-            #expect(text.hasSuffix("the body is larger than 1000 bytes\n"))
+            #expect(text.hasSuffix("must not be larger than 1000 bytes\"}"))
             // Who goes on sending is not stopped before the linger time is over.
             client.disconnect()
             _ = try await isSent
@@ -51,7 +51,7 @@ struct AnswerTests {
             HTTPResponse(
                 status: 200,
                 body: .stream(
-                    HTTPBodyStream {
+                    HTTPBodyStream(isEndless: true) {
                         if pieces.add() == 1 { return ByteBuffer(string: "first") }
                         return await withTaskCancellationHandler {
                             try? await cancelled.happened()
@@ -118,7 +118,7 @@ struct AnswerTests {
         }
         try await withServer(makeRouter: answerNow) { server in
             let client = try RawClient(port: server.port, receiveBytes: 4096)
-            let count = 1000
+            let count = 200
             let request = Array("GET / HTTP/1.1\r\nHost: h\r\n\r\n".utf8)
             async let isSent = client.sendMuch((0..<count).flatMap { _ in request })
             try await eventually { answered.value > 0 }
@@ -130,7 +130,7 @@ struct AnswerTests {
             }
             #expect(answered.value < 20 + 50)
             let received = try await client.receive(bytes: count << 20).bytes
-            #expect(received.count > count << 20)
+            #expect(received.count >= count << 20)
             let allWasSent = try await isSent
             #expect(allWasSent)
         }

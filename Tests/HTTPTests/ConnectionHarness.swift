@@ -14,38 +14,44 @@ final class ConnectionHarness {
         case payload(String)
         case end
         case writability
+        case inputClosed
+        case drain
         case gone
     }
 
     /// Notes what it is told, and does what the test wants.
     final class Sink: RequestSink {
-        unowned let harness: ConnectionHarness
+        weak let harness: ConnectionHarness?
         let wantsPayload: Bool
 
-        init(_ harness: ConnectionHarness, wantsPayload: Bool) {
+        init(_ harness: ConnectionHarness?, wantsPayload: Bool) {
             self.harness = harness
             self.wantsPayload = wantsPayload
         }
 
         func receive(_ bytes: ByteBuffer, isEnd: Bool) {
             let text = String(buffer: bytes)
-            if !text.isEmpty { harness.note(.payload(text)) }
+            if !text.isEmpty { harness?.note(.payload(text)) }
+            guard let harness else { return }
             if isEnd { harness.note(.end) }
             harness.onReceive(harness, isEnd)
         }
 
-        func writabilityChanged() { harness.note(.writability) }
-        func clientGone() { harness.note(.gone) }
+        func writabilityChanged() { harness?.note(.writability) }
+        func inputClosed() { harness?.note(.inputClosed) }
+        func drain() { harness?.note(.drain) }
+        func clientGone() { harness?.note(.gone) }
     }
 
     private final class Router: RequestRouter {
-        unowned let harness: ConnectionHarness
+        weak let harness: ConnectionHarness?
 
         init(_ harness: ConnectionHarness) { self.harness = harness }
 
         func route(_ request: RequestView, on connection: HTTPServerConnection) -> any RequestSink {
+            let sink = Sink(harness, wantsPayload: harness?.wantsPayload ?? true)
+            guard let harness else { return sink }
             harness.note(.routed(request.text(request.head.target)))
-            let sink = Sink(harness, wantsPayload: harness.wantsPayload)
             harness.lastSink = sink
             harness.onRoute(harness)
             return sink

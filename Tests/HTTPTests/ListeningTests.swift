@@ -103,23 +103,39 @@ struct ListeningTests {
         }
     }
 
+    @Test("a server whose listener dies fails")
+    func deadListener() async throws {
+        await #expect(throws: ListenError.self) {
+            try await withServer(answer: echo) { server in
+                // Not accepting any more is what the system can make of a listening socket behind our back.
+                for descriptor in 3..<Int32(1024) where Self.isListening(descriptor, port: server.port) {
+                    shutdown(descriptor, Int32(SHUT_RD))
+                }
+                await server.stopped()
+            }
+        }
+    }
+
+    private static func isListening(_ descriptor: Int32, port: Int) -> Bool {
+        var (accepts, size) = (Int32(0), socklen_t(MemoryLayout<Int32>.size))
+        guard getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &size) == 0, accepts == 1 else {
+            return false
+        }
+        var address = [UInt8](repeating: 0, count: 128)
+        size = socklen_t(address.count)
+        let result = address.withUnsafeMutableBytes { bytes in
+            bytes.withMemoryRebound(to: sockaddr.self) { getsockname(descriptor, $0.baseAddress, &size) }
+        }
+        // `sockaddr_in`: two bytes of family, two of port.
+        return result == 0 && Int32(address[0]) == AF_INET && Int(address[2]) << 8 | Int(address[3]) == port
+    }
+
     /// A client whose connection was accepted, and is open.
     private static func served(_ port: Int) async throws -> RawClient {
         let client = try RawClient(port: port)
         try client.send("GET /a HTTP/1.1\r\nHost: h\r\n\r\n")
         _ = try await client.receive { $0.hasSuffix("GET /a") }
         return client
-    }
-
-    private func withTemporaryPath(_ body: (String) async throws -> Void) async throws {
-        var template = Array("/tmp/http-tests-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw RawClient.Failure(what: "mkdtemp: \(errno)") }
-        let directory = String(decoding: template.dropLast().map(UInt8.init), as: UTF8.self)
-        defer {
-            unlink(directory + "/socket")
-            rmdir(directory)
-        }
-        try await body(directory + "/socket")
     }
 }
 
@@ -153,6 +169,43 @@ struct ShutdownTests {
             #expect(text.contains("\r\nConnection: close\r\n"))
             #expect(text.hasSuffix("GET /busy"))
             busy.disconnect()
+            await server.stopped()
+        }
+    }
+
+    @Test("an answer without end ends in good order at once, one with an end goes on")
+    func streams() async throws {
+        let (released, endless) = (Event(), Event())
+        let answer: @Sendable (HTTPRequest) async -> HTTPResponse = { request in
+            let pieces = Tally()
+            let isEndless = request.path == "/endless"
+            return HTTPResponse(
+                status: 200,
+                body: .stream(
+                    HTTPBodyStream(isEndless: isEndless) {
+                        switch pieces.add() {
+                        case 1: return ByteBuffer(string: "first")
+                        case 2:
+                            try? await (isEndless ? endless : released).happened()
+                            return Task.isCancelled ? nil : ByteBuffer(string: "last")
+                        default: return nil
+                        }
+                    }))
+        }
+        // The drain time is far beyond the deadlines of the test.
+        try await withServer(.quick { $0.drainTimeout = .hours(1) }, answer: answer) { server in
+            let finite = try RawClient(port: server.port)
+            try finite.send("GET /finite HTTP/1.1\r\nHost: h\r\n\r\n")
+            _ = try await finite.receive { $0.contains("first") }
+            let standing = try RawClient(port: server.port)
+            try standing.send("GET /endless HTTP/1.1\r\nHost: h\r\n\r\n")
+            _ = try await standing.receive { $0.contains("first") }
+            await server.shutDown()
+            #expect(try await standing.receiveAll() == "0\r\n\r\n")
+            released.happen()
+            #expect(try await finite.receiveAll().hasSuffix("4\r\nlast\r\n0\r\n\r\n"))
+            standing.disconnect()
+            finite.disconnect()
             await server.stopped()
         }
     }

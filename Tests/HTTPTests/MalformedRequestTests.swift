@@ -15,6 +15,8 @@ private let malformed: [(String, Int)] = [
     ("GET / HTTP/1.1\r\n\r\n", 400),
     ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400),
     ("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
+    ("GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", 400),
+    ("GET / HTTP/1.1\r\nHost: 127.0.0.1:x\r\n\r\n", 400),
     ("GET a HTTP/1.1\r\nHost: h\r\n\r\n", 400),
     ("CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\n\r\n", 400),
     ("GET / HTTP/1.1\r\nHost: h\r\nA : b\r\n\r\n", 400),

@@ -19,7 +19,7 @@ final class RawClient: Sendable {
         return threads
     }()
 
-    private let descriptor: Int32
+    let descriptor: Int32
 
     /// Connects to a port of this host.
     ///
@@ -92,6 +92,15 @@ final class RawClient: Sendable {
         return recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) < 0 && errno == EAGAIN
     }
 
+    /// Whether the other end has closed the connection, seen without taking anything of what has arrived.
+    ///
+    /// Never waits.
+    var isReset: Bool {
+        var poll = pollfd(fd: descriptor, events: 0x2000, revents: 0)
+        // POLLRDHUP, POLLHUP or POLLERR.
+        return Glibc.poll(&poll, 1, 0) > 0
+    }
+
     /// What arrives until the text so far satisfies `isEnough`, or the connection ends.
     func receive(until isEnough: @escaping @Sendable (String) -> Bool) async throws -> String {
         try await Self.threads.runIfActive {
@@ -112,6 +121,23 @@ final class RawClient: Sendable {
         try await Self.threads.runIfActive {
             let (bytes, error) = self.blockingReceive { $0.count >= count }
             return (bytes, error == 0)
+        }
+    }
+
+    /// At least `count` bytes in pieces, of a client that is slow to take them; fewer when the connection ends.
+    ///
+    /// - Parameter pause: Between two pieces, in microseconds.
+    func receiveSlowly(bytes count: Int, pieces: Int, pause: UInt32) async throws -> Int {
+        try await Self.threads.runIfActive {
+            var received = 0
+            while received < count {
+                let wanted = min(count / pieces, count - received)
+                let (bytes, error) = self.blockingReceive { $0.count >= wanted }
+                guard error == 0, !bytes.isEmpty else { return received }
+                received += bytes.count
+                usleep(pause)
+            }
+            return received
         }
     }
 

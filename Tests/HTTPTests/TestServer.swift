@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+import Glibc
 import HTTP
 import Logging
 import NIOConcurrencyHelpers
@@ -156,4 +157,16 @@ final class Tally: Sendable {
             return value
         }
     }
+}
+
+/// A path for a socket, in a directory of its own that is removed afterwards.
+func withTemporaryPath(_ body: (String) async throws -> Void) async throws {
+    var template = Array("/tmp/http-tests-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw RawClient.Failure(what: "mkdtemp: \(errno)") }
+    let directory = String(decoding: template.dropLast().map(UInt8.init), as: UTF8.self)
+    defer {
+        unlink(directory + "/socket")
+        rmdir(directory)
+    }
+    try await body(directory + "/socket")
 }

@@ -51,11 +51,11 @@ extension ProxyExchange {
         progress = SSEProgress()
         if purpose == .eventStream {
             rewriter = EndpointEventRewriter()
-        } else if method == .post, let envelope = envelope ?? sentEnvelope, envelope.shape == .request,
-            !envelope.method.equals("subscriptions/listen")
-        {
-            streamID = envelope.id
+        } else if method == .post, let envelope = envelope ?? sentEnvelope, envelope.shape == .request {
+            isListening = envelope.method.equals("subscriptions/listen")
+            if !isListening { streamID = envelope.id }
         }
+        endsAfterEvent = proxy.loop.isDraining && isStanding
         deadline = proxy.loop.sweep.now + proxy.configuration.keepAliveInterval
         if sweepIndex < 0 { proxy.loop.sweep.insert(self) }
     }
@@ -201,6 +201,8 @@ extension ProxyExchange {
         if out.readableBytes > 0 { client.write(out) }
         if isEnd {
             finish()
+        } else if endsAfterEvent {
+            endStanding()
         } else if !client.isWritable {
             upstream?.pauseReading(true)
         }
@@ -288,9 +290,38 @@ extension ProxyExchange {
         client.finishAnswer(keepAlive: keepAlive)
     }
 
+    /// Ends an answer that would stand open until its client or its instance goes: those are what a gateway that stops
+    /// would otherwise spend its time waiting for.
+    ///
+    /// Clients open such a stream again when it ends.
+    func endStanding() {
+        guard stage.isForwarding, isStanding else { return }
+        guard hasAnswerBegun else { return failed(.unavailable(retryAfterSeconds: 1)) }
+        guard isEventStream, progress?.isBetweenEvents ?? false else {
+            endsAfterEvent = isEventStream
+            return
+        }
+        var out = heldAnswerHead()
+        if answersInChunks { out.writeStaticString(ChunkCoding.end) }
+        let connection = upstream
+        clear()
+        connection?.close()
+        client.write(out)
+        client.finishAnswer(keepAlive: false)
+    }
+
+    private var isStanding: Bool {
+        switch purpose {
+        case .eventStream: true
+        case .plain: method == .get
+        case .modern: isListening
+        case .initialize, .delete: false
+        }
+    }
+
     /// Sends a comment on a stream that has been silent.
     func sendKeepAlive() {
-        guard isEventStream, hasAnswerBegun, answersInChunks, client.isWritable, rewriter == nil,
+        guard isEventStream, hasAnswerBegun, answersInChunks, client.isWritable,
             progress?.isBetweenEvents ?? false
         else { return }
         var out = heldAnswerHead()

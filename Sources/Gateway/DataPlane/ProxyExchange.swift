@@ -120,6 +120,10 @@ final class ProxyExchange: RequestSink, Expiring {
     /// The id that an error at the end of a stream has, where there may be one.
     var streamID: JSONRPCID?
     var closesClient = false
+    /// Whether the answer is the stream of `subscriptions/listen`.
+    var isListening = false
+    /// Whether the stream is to end where its present event does.
+    var endsAfterEvent = false
     var progress: SSEProgress?
     var rewriter: EndpointEventRewriter?
     /// The head of the answer, until the first bytes of the body that came with it are here too.
@@ -163,6 +167,8 @@ final class ProxyExchange: RequestSink, Expiring {
         isEventStream = false
         isCheckedOnTheWay = false
         closesClient = false
+        endsAfterEvent = false
+        isListening = false
         isPassedInPieces = false
     }
 
@@ -230,6 +236,15 @@ final class ProxyExchange: RequestSink, Expiring {
         }
         sendKeepAlive()
         deadline = proxy.loop.sweep.now + proxy.configuration.keepAliveInterval
+    }
+
+    func inputClosed() {
+        // On a stream a comment is the question whether anybody is there.
+        sendKeepAlive()
+    }
+
+    func drain() {
+        endStanding()
     }
 
     func clientGone() {

@@ -54,6 +54,16 @@ public final class CollectedRequest: RequestSink {
         exchange.onWritabilityChanged?()
     }
 
+    /// See ``HTTPExchange/isEndless``; asks on an event stream whether the client is there.
+    public func inputClosed() {
+        exchange.inputClosed()
+    }
+
+    /// Tells the one who answers.
+    public func drain() {
+        exchange.drain()
+    }
+
     /// Tells the one who answers, if the answer has not ended.
     public func clientGone() {
         exchange.clientGone()

@@ -14,6 +14,15 @@ public final class HTTPExchange {
     public var onWritabilityChanged: (() -> Void)?
     /// Called once when the client goes away before the answer has ended.
     public var onClientGone: (() -> Void)?
+    /// Called when an answer that would not end by itself is to end now; see ``isEndless``.
+    public var onDrain: (() -> Void)?
+    /// Whether the body that was begun would go on for ever; set it after ``begin(status:headers:)``.
+    ///
+    /// Such an answer ends in good order when the server stops, and when the client closes its sending side: there may
+    /// be nobody any more who could close the rest.
+    public var isEndless = false {
+        didSet { if isEndless, connection.context.isDraining { drain() } }
+    }
 
     private enum State {
         case waiting
@@ -35,6 +44,7 @@ public final class HTTPExchange {
     private let isHTTP11: Bool
     private var state = State.waiting
     private var closes = false
+    private var isEventStream = false
 
     /// The exchange for the request that is being routed on `connection`.
     init(connection: HTTPServerConnection, isHead: Bool, isHTTP11: Bool) {
@@ -84,6 +94,7 @@ public final class HTTPExchange {
         let framing: Framing = !hasBody || isHead ? .none : isHTTP11 ? .chunked : .untilClose
         state = .streaming(framing)
         closes = connection.closesAfterAnswer || !isHTTP11
+        isEventStream = headers["Content-Type"]?.hasPrefix("text/event-stream") ?? false
         connection.clearDeadline()
         var buffer = connection.channel.allocator.buffer(capacity: 320)
         writeHead(status, headers, into: &buffer)
@@ -93,7 +104,7 @@ public final class HTTPExchange {
         connection.write(buffer)
     }
 
-    /// A piece of the body.
+    /// A piece of the body; of an event stream whole events.
     public func write(_ bytes: ByteBuffer) {
         guard case .streaming(let framing) = state, bytes.readableBytes > 0 else { return }
         switch framing {
@@ -134,6 +145,17 @@ public final class HTTPExchange {
         callback?()
     }
 
+    /// The server is stopping.
+    func drain() {
+        if isOpen, isEndless { onDrain?() }
+    }
+
+    /// The client sends nothing more; it may have gone.
+    func inputClosed() {
+        // A comment that nobody is there to take resets the connection.
+        if isEventStream { write(ByteBuffer(staticString: ":\n\n")) } else { drain() }
+    }
+
     private func finish() {
         release()
         connection.finishAnswer(keepAlive: !closes)
@@ -143,6 +165,7 @@ public final class HTTPExchange {
     private func release() {
         onWritabilityChanged = nil
         onClientGone = nil
+        onDrain = nil
     }
 
     /// RFC 9110 §6.4.1; an interim answer has none either.

@@ -35,9 +35,13 @@ public struct HTTPResponse: Sendable {
 public struct HTTPBodyStream: Sendable {
     /// The next piece, never empty; `nil` ends the body.
     public let next: @Sendable () async -> ByteBuffer?
+    /// Whether it goes on until somebody ends it: when the server stops, the calling task is then cancelled and the body
+    /// ends with what there is.
+    public let isEndless: Bool
 
     /// A body made of what `next` returns.
-    public init(next: @escaping @Sendable () async -> ByteBuffer?) {
+    public init(isEndless: Bool = false, next: @escaping @Sendable () async -> ByteBuffer?) {
+        self.isEndless = isEndless
         self.next = next
     }
 }

@@ -139,6 +139,7 @@ public final class HTTPServer: Service {
                 }
             }
             .childChannelOption(.writeBufferWaterMark, value: waterMark)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let loop = loops[ObjectIdentifier(channel.eventLoop)] else {

@@ -17,6 +17,10 @@ public struct HTTPServerConfiguration: Sendable {
     public var bodyTimeout = TimeAmount.seconds(30)
     /// How long a client may take nothing of what is written to it before it counts as gone.
     public var writeTimeout = TimeAmount.seconds(120)
+    /// How long an answer that has begun may stand still before a client that has closed its sending side counts as gone.
+    ///
+    /// More than the time between the comments on event streams.
+    public var halfClosedTimeout = TimeAmount.seconds(30)
     /// How long what a client still sends is read and thrown away after an early answer, so that the answer arrives.
     public var lingerTimeout = TimeAmount.seconds(2)
     /// How long requests under way may go on after the server was asked to stop.

@@ -19,6 +19,7 @@ extension HTTPServerConnection {
         isParsing = false
         // A quiet connection, and one with a long stream, holds no buffer.
         if pending.readableBytes == 0 { pending = ByteBuffer() }
+        if isInputClosed { endOfInput() }
         updateReading()
     }
 
@@ -63,6 +64,7 @@ extension HTTPServerConnection {
     private func begin(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer) {
         guard let router = context.router else { return close() }
         keepsAlive = head.keepsAlive
+        isHTTP11 = head.isHTTP11
         framing = head.framing
         mustSendContinue = head.expectsContinue
         hasAnswerBegun = false

@@ -7,10 +7,9 @@ internal import Wire
 ///
 /// Confined to its loop. The next request is looked at when the answer to the last one is finished, so pipelined requests
 /// are answered in order; meanwhile at most one read's worth of bytes waits here and no more is read. A client that does
-/// not take its answers gets no further ones. A client that closes its sending side counts as gone: nothing else tells
-/// that nobody listens to a quiet stream any more.
+/// not take its answers gets no further ones. A client that closes its sending side gets the answers to what it has sent.
 ///
-/// The work is spread over extensions: Reading (what the client sends), Ending (how the connection ends).
+/// The work is spread over extensions: Reading (what the client sends), Ending (how the connection ends), Deadlines.
 public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
     /// Bytes, as they come.
     public typealias InboundIn = ByteBuffer
@@ -54,6 +53,10 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
     var keepsAlive = true
     /// Whether the client waits for `100 Continue`.
     var mustSendContinue = false
+    /// Whether the present request is one of HTTP/1.1.
+    var isHTTP11 = true
+    /// Whether the client has closed its sending side.
+    var isInputClosed = false
     /// Whether bytes of the answer to the present request were written.
     var hasAnswerBegun = false
     /// Whether the channel reads.
@@ -87,7 +90,9 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
     /// The other end's IP address, or `unix`.
     public private(set) lazy var peer = channel.remoteAddress?.ipAddress ?? "unix"
     /// Whether the connection will be closed after the present answer, so that the answer must say so.
-    public var closesAfterAnswer: Bool { !keepsAlive || context.isDraining || phase == .body }
+    public var closesAfterAnswer: Bool {
+        !keepsAlive || context.isDraining || phase == .body || (isInputClosed && pending.readableBytes == 0)
+    }
     /// Whether the client is still there.
     public var isOpen: Bool { phase != .closed && phase != .linger }
     /// When the present wait ends.
@@ -106,6 +111,7 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
         guard isOpen, let handlerContext else { return }
         hasAnswerBegun = true
         written += bytes.readableBytes
+        if isInputClosed { phaseDeadline = context.sweep.deadline(after: context.configuration.halfClosedTimeout) }
         handlerContext.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
     }
 
@@ -197,13 +203,13 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
         if phase == .head, !isParsing { parse() }
     }
 
-    /// The last byte is sent: now it is for the client to close.
+    /// Either side has said its last.
     public func userInboundEventTriggered(context handlerContext: ChannelHandlerContext, event: Any) {
-        if phase == .linger, case .outputClosed? = event as? ChannelEvent {
-            writeDeadline = .distantFuture
-            phaseDeadline = context.sweep.deadline(after: context.configuration.lingerTimeout)
+        switch event as? ChannelEvent {
+        case .inputClosed: inputClosed()
+        case .outputClosed: outputClosed()
+        case nil: handlerContext.fireUserInboundEventTriggered(event)
         }
-        handlerContext.fireUserInboundEventTriggered(event)
     }
 
     /// Bytes of a request.

@@ -63,6 +63,13 @@ public protocol RequestSink: AnyObject {
     /// The connection's ``HTTPServerConnection/isWritable`` has changed.
     func writabilityChanged()
 
+    /// The client sends nothing more after this request. It waits for the answer, or has gone: who can write something
+    /// to the client without harm finds out so.
+    func inputClosed()
+
+    /// The server is stopping: an answer that would never end by itself ends now, in good order.
+    func drain()
+
     /// The client went away, or sent something that ends the connection; nothing can be answered any more.
     func clientGone()
 }

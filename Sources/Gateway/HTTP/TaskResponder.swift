@@ -27,6 +27,10 @@ public final class TaskResponder: LoopResponder {
             task.cancel()
             writable.signal()
         }
+        exchange.onDrain = {
+            task.cancel()
+            writable.signal()
+        }
         exchange.onWritabilityChanged = { writable.signal() }
     }
 
@@ -42,6 +46,7 @@ public final class TaskResponder: LoopResponder {
         case .stream(let stream):
             let takesBody = try? await loop.submit {
                 carrier.value.begin(status: response.status, headers: response.headers)
+                carrier.value.isEndless = stream.isEndless
                 return carrier.value.takesBody
             }.get()
             // The answer to a HEAD would otherwise be as long as a body that nobody sees.

@@ -123,6 +123,8 @@ public struct Gateway: Sendable {
         plane.http.headLimits.bytes = configuration.limits.headBytes
         plane.http.maximumConnections = configuration.limits.connections
         plane.http.headTimeout = TimeAmount(configuration.timeouts.head)
+        plane.http.bodyTimeout = TimeAmount(configuration.timeouts.body)
+        plane.http.writeTimeout = TimeAmount(configuration.timeouts.write)
         plane.http.idleTimeout = TimeAmount(configuration.timeouts.idle)
         plane.http.drainTimeout = TimeAmount(configuration.timeouts.drain)
         plane.maximumBodyBytes = configuration.limits.bodyBytes

@@ -23,7 +23,8 @@ struct LogsResource: Sendable {
             "X-Content-Type-Options": "nosniff",
         ]
         if request.method == "HEAD" { return HTTPResponse(status: 200, headers: headers) }
-        return HTTPResponse(status: 200, headers: headers, body: .stream(body(stream, of: instance)))
+        return HTTPResponse(
+            status: 200, headers: headers, body: .stream(body(stream, of: instance, isEndless: options.follow)))
     }
 
     private static func options(
@@ -41,10 +42,10 @@ struct LogsResource: Sendable {
         return (InstanceID(workload: adapter.name.workload, ordinal: ordinal), options)
     }
 
-    private func body(_ stream: LogStream, of instance: InstanceID) -> HTTPBodyStream {
+    private func body(_ stream: LogStream, of instance: InstanceID, isEndless: Bool) -> HTTPBodyStream {
         let logger = logger
         let hasFailed = OneWaySwitch()
-        return HTTPBodyStream {
+        return HTTPBodyStream(isEndless: isEndless) {
             guard !hasFailed.isOn else { return nil }
             do throws(RuntimeError) {
                 // The stream keeps its place itself; an iterator is only the way to ask it.

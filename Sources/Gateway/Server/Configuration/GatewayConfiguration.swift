@@ -47,6 +47,10 @@ public struct GatewayConfiguration: Sendable {
     public struct Timeouts: Hashable, Sendable {
         /// For a request's head to arrive.
         public var head: Duration = .seconds(30)
+        /// For more of a request's body to arrive.
+        public var body: Duration = .seconds(30)
+        /// For a client to take some of what is written to it.
+        public var write: Duration = .seconds(120)
         /// Between requests on a connection.
         public var idle: Duration = .seconds(75)
         /// For connecting to an instance.
@@ -124,6 +128,12 @@ public struct GatewayConfiguration: Sendable {
         }
         timeouts = Timeouts()
         timeouts.head = reader.value("timeouts.head", default: timeouts.head) {
+            Quantities.duration($0, in: .seconds(1) ... .seconds(3600))
+        }
+        timeouts.body = reader.value("timeouts.body", default: timeouts.body) {
+            Quantities.duration($0, in: .seconds(1) ... .seconds(3600))
+        }
+        timeouts.write = reader.value("timeouts.write", default: timeouts.write) {
             Quantities.duration($0, in: .seconds(1) ... .seconds(3600))
         }
         timeouts.idle = reader.value("timeouts.idle", default: timeouts.idle) {

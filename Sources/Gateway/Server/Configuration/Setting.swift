@@ -86,6 +86,12 @@ public struct Setting: Sendable {
             key: "timeouts.head", standard: "30s", rule: "a duration, 1s...1h",
             purpose: "How long a client may take to send a request's head."),
         Setting(
+            key: "timeouts.body", standard: "30s", rule: "a duration, 1s...1h",
+            purpose: "How long a client may pause within a request's body."),
+        Setting(
+            key: "timeouts.write", standard: "2m", rule: "a duration, 1s...1h",
+            purpose: "How long a client may take nothing of what is written to it."),
+        Setting(
             key: "timeouts.idle", standard: "75s", rule: "a duration, 1s...1h",
             purpose: "How long a connection is kept open between requests."),
         Setting(
