@@ -82,7 +82,7 @@ let package = Package(
             [
                 "Wire", "HTTP", "MCPProtocol", "Model", "Identity", "Observability", "DataPlane", "ControlPlane",
                 "Store",
-                "RuntimeContract", "ProcessRuntime", "CYAML", configuration, system, nioCore, nioPosix, logging,
+                "RuntimeContract", "ProcessRuntime", "RemoteRuntime", "CYAML", configuration, system, nioCore, nioPosix, logging,
                 lifecycle, signals,
             ]),
 
@@ -91,10 +91,14 @@ let package = Package(
         room("RuntimeContract", "Runtimes/Contract", [lifecycle]),
         room("RuntimeConformance", "Runtimes/Conformance", ["RuntimeContract", logging, lifecycle]),
         room("Supervision", "Runtimes/Supervision", ["RuntimeContract", lifecycle]),
+        room("Probe", "Runtimes/Probe", ["RuntimeContract", nioCore, nioPosix]),
+        room(
+            "RemoteRuntime", "Runtimes/Remote",
+            ["RuntimeContract", "Supervision", "Probe", nioCore, nioPosix, lifecycle]),
         room("MemoryRuntime", "Runtimes/Memory", ["RuntimeContract", "Supervision", lifecycle]),
         room(
             "ProcessRuntime", "Runtimes/Process",
-            ["RuntimeContract", "Supervision", "Spawn", "CSpawn", nioCore, nioPosix, logging, lifecycle]),
+            ["RuntimeContract", "Supervision", "Probe", "Spawn", "CSpawn", nioCore, nioPosix, logging, lifecycle]),
 
         room("Store", "Store", ["Model", "RuntimeContract", "CSQLite"]),
 
@@ -134,6 +138,9 @@ let package = Package(
         tests(
             "ProcessRuntimeTests",
             ["ProcessRuntime", "Supervision", "RuntimeConformance", "RuntimeContract", "Spawn", nioPosix, logging]),
+        tests(
+            "RemoteRuntimeTests",
+            ["RemoteRuntime", "MemoryRuntime", "RuntimeContract", nioCore, nioPosix, lifecycle]),
         tests("BridgeTests", ["Bridge", "HTTP", "MCPProtocol", nioCore, nioPosix]),
         // The properties that Fuzz/run fuzzes, held against the corpora it keeps.
         .testTarget(

@@ -121,8 +121,18 @@ struct AdapterDraftTests {
                 #"{"name":"a","imageName":"i","imageVersion":"1","workingDirectory":"/"}"#,
                 ["workingDirectory: conflict"]
             ),
-            (#"{"name":"a","url":"http://h/mcp"}"#, ["url: unsupported"]),
-            (#"{"name":"a","url":["http://h/mcp","https://h"]}"#, ["url: unsupported"]),
+            (#"{"name":"a","url":"https://h/mcp"}"#, ["url: unsupported"]),
+            (#"{"name":"a","url":["http://h/mcp","https://i/mcp"]}"#, ["url[1]: unsupported"]),
+            (#"{"name":"a","url":["http://h/mcp","http://H:80/mcp"]}"#, ["url: conflict"]),
+            (#"{"name":"a","url":["http://h/mcp","http://i/mcp2"]}"#, ["url: conflict"]),
+            (#"{"name":"a","url":"http://h/%zz"}"#, ["url: format"]),
+            (#"{"name":"a","url":"http://h/a","path":"/b"}"#, ["path: conflict"]),
+            (#"{"name":"a","url":"http://h/a","transport":"sse","ssePath":"/b"}"#, ["ssePath: conflict"]),
+            (#"{"name":"a","url":"http://h","transport":"stdio"}"#, ["transport: conflict"]),
+            (
+                #"{"name":"a","url":"http://h","port":1,"environmentVariables":{"A":"b"},"resources":{"tasks":1}}"#,
+                ["environmentVariables: conflict", "resources: conflict", "port: conflict"]
+            ),
             (#"{"name":"a","url":["http://h/mcp","ftp://h"]}"#, ["url[1]: format"]),
             (#"{"name":"a","url":[]}"#, ["url: length"]),
             (#"{"name":"a","url":1}"#, ["url: type"]),

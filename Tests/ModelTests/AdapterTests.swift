@@ -48,11 +48,28 @@ struct AdapterTests {
         #expect(workload.generation == 1)
     }
 
+    @Test("servers of others are watched at their addresses, and the path of the URL is that of the route")
+    func remote() throws {
+        let urls = try [RemoteURL("http://a.example:8080/x/mcp"), RemoteURL("http://[::1]/x/mcp")]
+        var adapter = try adapter(AdapterSpec(source: .remote(urls), replicaCount: 2))
+        #expect(
+            adapter.workload().source
+                == .remote([RemoteEndpoint(host: "a.example", port: 8080), RemoteEndpoint(host: "::1", port: 80)]))
+        #expect(adapter.workload().path == "/x/mcp")
+        #expect(adapter.route().path == "/x/mcp")
+        #expect(adapter.route().authorities == ["a.example:8080", "[::1]"])
+        adapter.spec.transport = .sse
+        #expect(adapter.route().ssePath == "/x/mcp")
+        #expect(adapter.route().path == "/mcp")
+        adapter.spec.source = .remote([try RemoteURL("http://h")])
+        #expect(adapter.route().ssePath == "/sse")
+    }
+
     @Test("what is known of an image holds where the adapter does not say otherwise")
     func defaults() throws {
         let defaults = ImageDefaults(transport: .stdio, path: "/known")
         #expect(try adapter(image).route(defaults).transport == .stdio)
-        #expect(try adapter(image).workload(defaults)?.path == "/known")
+        #expect(try adapter(image).workload(defaults).path == "/known")
         var spec = image
         spec.transport = .streamableHTTP
         spec.path = "/said"

@@ -46,7 +46,7 @@ final class AdapterTarget: Sendable {
         self.expectsInstances = expectsInstances
         name = route.name.rawValue
         self.candidates = candidates
-        instances = candidates.map(InstanceTarget.init)
+        instances = candidates.map { InstanceTarget($0, route) }
     }
 
     /// The instance that a session is bound to, if that life of it still goes on.
@@ -77,7 +77,7 @@ final class InstanceTarget: Sendable {
     /// What the `Host` header of requests to it says.
     let host: [UInt8]
 
-    init(_ candidate: PlacementCandidate) {
+    init(_ candidate: PlacementCandidate, _ route: AdapterRoute) {
         endpoint = candidate.endpoint
         ordinal = UInt32(clamping: candidate.endpoint.id.ordinal)
         digest = IncarnationDigest(candidate.endpoint.incarnation.rawValue)
@@ -85,7 +85,10 @@ final class InstanceTarget: Sendable {
         // A Unix socket has no name; servers that check the host expect a loopback one.
         host =
             switch candidate.endpoint.endpoint {
-            case .tcp: Array("\(candidate.endpoint.endpoint)".utf8)
+            case .tcp:
+                route.authorities.indices.contains(candidate.endpoint.id.ordinal)
+                    ? Array(route.authorities[candidate.endpoint.id.ordinal].utf8)
+                    : Array("\(candidate.endpoint.endpoint)".utf8)
             case .unix: Array("localhost".utf8)
             }
     }

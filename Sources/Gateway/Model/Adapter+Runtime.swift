@@ -23,13 +23,13 @@ extension Adapter {
         return (name, version)
     }
 
-    /// What a driver is to run, or `nil` for an adapter that stands for servers run by somebody else.
-    public func workload(_ defaults: ImageDefaults = ImageDefaults()) -> WorkloadSpec? {
+    /// What a driver is to run or, where the adapter stands for servers of somebody else, to watch.
+    public func workload(_ defaults: ImageDefaults = ImageDefaults()) -> WorkloadSpec {
         let source: WorkloadSource
         switch spec.source {
         case .image(let name, let version): source = .image(name: name, version: version)
         case .command(let command): source = .command(command)
-        case .remote: return nil
+        case .remote(let urls): source = .remote(urls.map { RemoteEndpoint(host: $0.host, port: $0.port) })
         }
         let route = route(defaults)
         return WorkloadSpec(
@@ -54,11 +54,19 @@ extension Adapter {
     /// What routing needs to know.
     public func route(_ defaults: ImageDefaults = ImageDefaults()) -> AdapterRoute {
         let transport = spec.transport ?? defaults.transport ?? .streamableHTTP
+        var path = spec.path ?? defaults.path
+        var ssePath = spec.ssePath
+        var authorities: [String] = []
+        if case .remote(let urls) = spec.source {
+            authorities = urls.map { RemoteEndpoint(host: $0.host, port: $0.port).authority }
+            if transport == .sse { ssePath = ssePath ?? urls.first?.path } else { path = path ?? urls.first?.path }
+        }
         return AdapterRoute(
             name: name,
             transport: transport,
-            path: spec.path ?? defaults.path ?? "/mcp",
-            ssePath: spec.ssePath ?? "/sse",
+            path: path ?? "/mcp",
+            ssePath: ssePath ?? "/sse",
+            authorities: authorities,
             access: access,
             sessionIdleTimeout: .seconds(spec.session.idleTimeoutSeconds))
     }

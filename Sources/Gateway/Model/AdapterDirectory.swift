@@ -25,6 +25,8 @@ public struct AdapterRoute: Hashable, Sendable {
     public var path: String
     /// The path of the server's HTTP+SSE stream; starts with `/`.
     public var ssePath: String
+    /// What requests to each instance say in `Host`, by ordinal; empty means the address of the instance.
+    public var authorities: [String]
     /// Who may use it.
     public var access: AccessPolicy
     /// How long a session may be idle before the gateway stops counting it for placement.
@@ -36,6 +38,7 @@ public struct AdapterRoute: Hashable, Sendable {
         transport: Transport = .streamableHTTP,
         path: String = "/mcp",
         ssePath: String = "/sse",
+        authorities: [String] = [],
         access: AccessPolicy,
         sessionIdleTimeout: Duration = .seconds(30 * 60)
     ) {
@@ -43,6 +46,7 @@ public struct AdapterRoute: Hashable, Sendable {
         self.transport = transport
         self.path = path
         self.ssePath = ssePath
+        self.authorities = authorities
         self.access = access
         self.sessionIdleTimeout = sessionIdleTimeout
     }

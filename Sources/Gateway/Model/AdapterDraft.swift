@@ -38,6 +38,7 @@ public struct AdapterDraft: Sendable {
         Self.readPlacement(&reader, into: &spec, limits: limits)
         Self.readSpeech(&reader, into: &spec)
         Self.readRules(&reader, into: &spec)
+        if case .remote(let urls) = spec.source, source != nil { Self.checkRemote(&reader, urls, &spec) }
         for field in ["id", "generation", "createdBy", "createdAt", "lastUpdatedAt"] { reader.ignore(field) }
         reader.refuseUnknown()
         guard let name, source != nil, reader.faults.isEmpty else { throw ValidationError(reader.faults) }
@@ -114,14 +115,9 @@ extension AdapterDraft {
         case (false, true, false):
             return command.map(AdapterSpec.Source.command)
         case (false, false, true):
-            if let remote {
-                reader.fault(
-                    "url", .unsupported, "is not supported yet: give imageName and imageVersion, or command")
-                return .remote(remote)
-            }
-            return nil
+            return remote.map(AdapterSpec.Source.remote)
         case (false, false, false):
-            reader.fault("imageName", .required, "must be given with imageVersion, unless command is given")
+            reader.fault("imageName", .required, "must be given with imageVersion, unless command or url is given")
             return nil
         default:
             let given = [("imageName", hasImage), ("command", hasCommand), ("url", hasURL)].filter(\.1).map(\.0)
@@ -160,12 +156,43 @@ extension AdapterDraft {
         var urls: [RemoteURL] = []
         for (index, text) in texts.enumerated() {
             do throws(FieldRule) {
-                urls.append(try RemoteURL(text))
+                let url = try RemoteURL(text)
+                try AdapterRules.path(url.target)
+                urls.append(url)
             } catch {
                 reader.fault(texts.count == 1 ? "url" : "url[\(index)]", error.code, error.rule)
             }
         }
-        return urls.count == texts.count ? urls : nil
+        guard urls.count == texts.count else { return nil }
+        for (index, url) in urls.enumerated() where url.isEncrypted {
+            reader.fault(
+                texts.count == 1 ? "url" : "url[\(index)]", .unsupported,
+                "must be http: the gateway does not speak TLS to servers; put a TLS client such as stunnel between")
+        }
+        if Set(urls.map { "\($0.host.lowercased()):\($0.port)" }).count < urls.count {
+            reader.fault("url", .conflict, "must not name a server twice")
+        }
+        if Set(urls.map(\.target)).count > 1 { reader.fault("url", .conflict, "must have one path for all servers") }
+        return urls
+    }
+
+    /// What goes without saying, or not at all, where somebody else runs the servers.
+    private static func checkRemote(_ reader: inout FieldReader, _ urls: [RemoteURL], _ spec: inout AdapterSpec) {
+        // 0 turns the adapter off; any other number stands for all the servers that there are.
+        spec.replicaCount = spec.replicaCount == 0 ? 0 : urls.count
+        let refused: [(String, Bool)] = [
+            ("environmentVariables", !spec.environmentVariables.isEmpty),
+            ("secretEnvironmentVariables", !spec.secretEnvironmentVariables.isEmpty),
+            ("useWorkloadIdentity", spec.useWorkloadIdentity), ("resources", spec.resources != ResourceLimits()),
+            ("port", spec.port != nil),
+        ]
+        for (field, isGiven) in refused where isGiven { reader.fault(field, .conflict, "does not go with url") }
+        if spec.transport == .stdio { reader.fault("transport", .conflict, "must not be stdio with url") }
+        let field = spec.transport == .sse ? "ssePath" : "path"
+        let given = spec.transport == .sse ? spec.ssePath : spec.path
+        if let path = urls.first?.path, let given, given != path {
+            reader.fault(field, .conflict, "must not say something else than the path in url")
+        }
     }
 
     private static func readEnvironment(_ reader: inout FieldReader, into spec: inout AdapterSpec) {

@@ -13,7 +13,7 @@ public struct RemoteURL: Hashable, Sendable, CustomStringConvertible {
     public let host: String
     /// The port, the scheme's own where none was written.
     public let port: UInt16
-    /// Path and query; begins with `/`.
+    /// The path; begins with `/`.
     public let target: String
 
     /// Reads an absolute URL without user information and fragment.
@@ -36,7 +36,9 @@ public struct RemoteURL: Hashable, Sendable, CustomStringConvertible {
             throw FieldRule(.format, "must begin with http:// or https://")
         }
         guard !rest.contains("#") else { throw FieldRule(.format, "must have no fragment") }
-        let authority = rest.prefix { $0 != "/" && $0 != "?" }
+        // A query is no place for a secret, and what clients write into theirs would have to be put together with it.
+        guard !rest.contains("?") else { throw FieldRule(.format, "must have no query") }
+        let authority = rest.prefix { $0 != "/" }
         guard !authority.contains("@") else {
             throw FieldRule(.format, "must have no user name or password")
         }
@@ -44,9 +46,12 @@ public struct RemoteURL: Hashable, Sendable, CustomStringConvertible {
         self.host = host
         self.port = try Self.number(port) ?? (isEncrypted ? 443 : 80)
         let tail = rest.dropFirst(authority.count)
-        target = tail.hasPrefix("/") ? String(tail) : "/" + tail
+        target = tail.isEmpty ? "/" : String(tail)
         rawValue = text
     }
+
+    /// The path, or `nil` where the URL has none, or just `/`: then the adapter's field says it, or the default.
+    public var path: String? { target == "/" ? nil : target }
 
     /// The text form.
     public var description: String { rawValue }

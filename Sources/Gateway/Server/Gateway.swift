@@ -11,6 +11,7 @@ internal import Model
 internal import NIOCore
 internal import NIOPosix
 internal import ProcessRuntime
+internal import RemoteRuntime
 internal import RuntimeContract
 internal import ServiceLifecycle
 internal import Store
@@ -45,8 +46,9 @@ public struct Gateway: Sendable {
             try CatalogueFile(path: path)
         }
         let store = try directory.openStore()
-        let driver = ProcessRuntime(
-            configuration: processConfiguration(directory, catalogue), logger: Logger(label: "runtime"))
+        let driver = RuntimeWithRemotes(
+            ProcessRuntime(
+                configuration: processConfiguration(directory, catalogue), logger: Logger(label: "runtime")))
         // The loops end last; nothing runs on them any more then.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
         let result: Result<Void, any Error>
@@ -66,7 +68,7 @@ public struct Gateway: Sendable {
     }
 
     private func serve(
-        keyRing: SessionKeyRing, catalogue: CatalogueFile?, store: AdapterStore, driver: ProcessRuntime,
+        keyRing: SessionKeyRing, catalogue: CatalogueFile?, store: AdapterStore, driver: RuntimeWithRemotes,
         group: MultiThreadedEventLoopGroup
     ) async throws {
         let relay = RoutingRelay()

@@ -10,6 +10,8 @@ public struct RuntimeCapabilities: Hashable, Sendable {
         case image
         /// ``WorkloadSource/command(_:)``.
         case command
+        /// ``WorkloadSource/remote(_:)``.
+        case remote
     }
 
     /// Limits of ``ResourceLimits``.

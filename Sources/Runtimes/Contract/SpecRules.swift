@@ -50,6 +50,14 @@ public enum SpecRules {
                 try refuse(.unsupported, "command: the \(capabilities.name) driver runs no commands")
             }
             try check(command, refuse)
+        case .remote(let endpoints):
+            guard capabilities.sources.contains(.remote) else {
+                try refuse(.unsupported, "url: the \(capabilities.name) driver watches no servers of others")
+            }
+            if endpoints.count < spec.replicas { try refuse(.invalidSpec, "url: one for each instance") }
+            if endpoints.contains(where: { $0.host.isEmpty || $0.port == 0 }) {
+                try refuse(.invalidSpec, "url: a host or a port is missing")
+            }
         }
     }
 

@@ -92,6 +92,8 @@ public enum WorkloadSource: Hashable, Sendable {
     case image(name: String, version: String)
     /// A command with its arguments, run as it is and never through a shell.
     case command(Command)
+    /// Servers that somebody else runs, one for each instance: nothing is started.
+    case remote([RemoteEndpoint])
 }
 
 /// A program to run, without a shell in between.

@@ -30,7 +30,7 @@ public final class MemoryRuntime: RuntimeDriver {
     ) {
         capabilities = RuntimeCapabilities(
             name: "memory", survivesGatewayRestart: false, maximumReplicas: maximumReplicas,
-            sources: Set(RuntimeCapabilities.SourceKind.allCases),
+            sources: [.image, .command],
             enforceableLimits: Set(RuntimeCapabilities.Limit.allCases), keepsPreviousLogs: true,
             supportsWorkloadIdentity: false)
         let publisher = RuntimeStatePublisher()

@@ -37,7 +37,7 @@ public final class ProcessRuntime: RuntimeDriver {
         self.configuration = configuration
         capabilities = RuntimeCapabilities(
             name: "process", survivesGatewayRestart: false, maximumReplicas: configuration.maximumReplicas,
-            sources: Set(RuntimeCapabilities.SourceKind.allCases), enforceableLimits: [.openFiles],
+            sources: [.image, .command], enforceableLimits: [.openFiles],
             keepsPreviousLogs: true, supportsWorkloadIdentity: false)
         let archive = LogArchive(
             directory: "\(configuration.stateDirectory)/logs", limits: configuration.logLimits)

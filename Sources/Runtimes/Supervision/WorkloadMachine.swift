@@ -204,6 +204,7 @@ package struct WorkloadMachine: Sendable {
             switch spec.source {
             case .image(let name, let version): "\(name):\(version)"
             case .command(let command): command.executable
+            case .remote(let endpoints): endpoints.map(\.description).joined(separator: ", ")
             }
         let records = instances.sorted { $0.key < $1.key }.map(\.value)
         return WorkloadStatus(

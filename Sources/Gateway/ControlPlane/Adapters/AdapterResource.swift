@@ -193,8 +193,7 @@ extension AdapterResource {
 
     /// Asks the driver, before anything is stored, whether it could run this.
     private func validate(_ adapter: Adapter) throws(Problem) {
-        guard let workload = adapter.workload(on: driver, configuration) else { return }
-        do { try driver.validate(workload) } catch { throw Problem(error) }
+        do { try driver.validate(adapter.workload(on: driver, configuration)) } catch { throw Problem(error) }
     }
 
     private func stored<Value>(

@@ -92,7 +92,7 @@ struct Reconciler: Sendable {
 extension Reconciler {
     /// Asks the driver, as often as need be, to take over what runs from before.
     private func recover(_ stored: [StoredAdapter]) async {
-        let desired = stored.filter { !$0.isDeleted }.compactMap { workload($0.adapter) }
+        let desired = stored.filter { !$0.isDeleted }.map { workload($0.adapter) }
         var attempts = 0
         while !Task.isCancelled {
             do throws(RuntimeError) {
@@ -185,8 +185,8 @@ extension Reconciler {
             } catch {
                 throw .store(error)
             }
-        } else if let workload = workload(stored.adapter) {
-            try await apply(workload)
+        } else {
+            try await apply(workload(stored.adapter))
         }
     }
 
@@ -224,7 +224,7 @@ extension Reconciler {
         if wasPresent { logger.info("workload removed", metadata: [LogKey.workload: "\(id)"]) }
     }
 
-    private func workload(_ adapter: Adapter) -> WorkloadSpec? {
+    private func workload(_ adapter: Adapter) -> WorkloadSpec {
         adapter.workload(on: driver, configuration)
     }
 }

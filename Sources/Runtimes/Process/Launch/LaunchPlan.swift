@@ -37,6 +37,8 @@ struct LaunchPlan: Hashable, Sendable {
             return Resolved(
                 command: image.command, environment: image.environment, transport: image.transport ?? spec.transport,
                 path: image.path ?? spec.path)
+        case .remote:
+            throw RuntimeError(.unsupported, "url: the process driver runs no servers of others", workload: spec.id)
         }
     }
 

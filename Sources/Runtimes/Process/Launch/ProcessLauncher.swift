@@ -3,6 +3,7 @@
 import Glibc
 import Logging
 import NIOCore
+import Probe
 import RuntimeContract
 import Spawn
 import Supervision

@@ -1,21 +1,41 @@
 // SPDX-License-Identifier: MIT
 
-import NIOCore
+public import NIOCore
 import NIOPosix
-import RuntimeContract
+public import RuntimeContract
 
 /// Asks a server whether it answers HTTP at all: any status will do.
-struct HTTPProbe: Sendable {
-    let group: any EventLoopGroup
-    let endpoint: Endpoint
-    let method: String
-    let path: String
-    let timeout: Duration
+public struct HTTPProbe: Sendable {
+    private let group: any EventLoopGroup
+    private let endpoint: Endpoint
+    private let authority: String?
+    private let method: String
+    private let path: String
+    private let timeout: Duration
+
+    /// Prepares a question.
+    ///
+    /// - Parameters:
+    ///   - group: where the connection lives.
+    ///   - endpoint: the numeric address, or the Unix socket, of the server.
+    ///   - host: what the request says in `Host`, if not the address.
+    ///   - timeout: how long connecting may take, and how long the answer.
+    public init(
+        group: any EventLoopGroup, endpoint: Endpoint, host: String? = nil, method: String, path: String,
+        timeout: Duration
+    ) {
+        self.group = group
+        self.endpoint = endpoint
+        authority = host
+        self.method = method
+        self.path = path
+        self.timeout = timeout
+    }
 
     /// Sends one request on a connection of its own.
     ///
     /// `nil` if an answer came, else what was wrong.
-    func ask() async -> String? {
+    public func ask() async -> String? {
         let limit = TimeAmount(timeout)
         let request = "\(method) \(path) HTTP/1.1\r\nHost: \(host)\r\nAccept: */*\r\nConnection: close\r\n\r\n"
         let loop = group.any()
@@ -62,7 +82,9 @@ struct HTTPProbe: Sendable {
     }
 
     private var host: String {
-        if case .tcp(let host, let port) = endpoint { "\(host):\(port)" } else { "localhost" }
+        if let authority { return authority }
+        if case .tcp = endpoint { return "\(endpoint)" }
+        return "localhost"
     }
 }
 
