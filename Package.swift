@@ -20,6 +20,7 @@ let nioConcurrency = Target.Dependency.product(name: "NIOConcurrencyHelpers", pa
 /// Only tests use it: the other reader of HTTP that ours is compared with.
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
@@ -45,6 +46,7 @@ let package = Package(
     products: [.executable(name: "mcp-gateway", targets: ["mcp-gateway"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
@@ -57,10 +59,12 @@ let package = Package(
     targets: [
         .executableTarget(
             name: "mcp-gateway",
-            dependencies: ["Server", "Bridge", "Spawn", arguments, system, logging, lifecycle, signals], swiftSettings: strict),
+            dependencies: ["Server", "Bridge", "Spawn", arguments, system, logging, lifecycle, signals],
+            swiftSettings: strict),
 
         room("Wire", "Gateway/Wire"),
         room("HTTP", "Gateway/HTTP", ["Wire", nioCore, nioPosix, logging, lifecycle]),
+        room("TLS", "Gateway/TLS", [nioCore, nioSSL, logging, lifecycle]),
         room("MCPProtocol", "Gateway/Protocol", [crypto]),
         room("Model", "Gateway/Model", ["RuntimeContract"]),
         room("Identity", "Gateway/Identity", ["Model"]),
@@ -80,7 +84,7 @@ let package = Package(
         room(
             "Server", "Gateway/Server",
             [
-                "Wire", "HTTP", "MCPProtocol", "Model", "Identity", "Observability", "DataPlane", "ControlPlane",
+                "Wire", "HTTP", "TLS", "MCPProtocol", "Model", "Identity", "Observability", "DataPlane", "ControlPlane",
                 "Store",
                 "RuntimeContract", "ProcessRuntime", "RemoteRuntime", "CYAML", configuration, system, nioCore, nioPosix, logging,
                 lifecycle, signals,

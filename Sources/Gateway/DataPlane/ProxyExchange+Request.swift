@@ -102,7 +102,8 @@ extension ProxyExchange {
             || !(request.value(of: .host).map { ByteComparison.isEqual($0, forwardedHost) } ?? true)
         {
             forwardedHost = request.value(of: .host).map { Array($0) } ?? []
-            forwarded = RequestFields.forwarded(peer: client.peer, host: forwardedHost)
+            forwarded = RequestFields.forwarded(
+                peer: client.peer, host: forwardedHost, isSecure: proxy.configuration.http.secure != nil)
         }
         fields.writeImmutableBuffer(forwarded)
     }

@@ -62,8 +62,8 @@ enum RequestFields {
         (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
     }
 
-    /// `Forwarded` (RFC 7239) and its older kin for a client at `peer` that asked for `host`.
-    static func forwarded(peer: String, host: [UInt8]) -> ByteBuffer {
+    /// `Forwarded` (RFC 7239) and its older kin for a client at `peer` that asked for `host`, in the clear or not.
+    static func forwarded(peer: String, host: [UInt8], isSecure: Bool) -> ByteBuffer {
         var buffer = ByteBuffer()
         let address = peer.contains(":") ? "\"[\(peer)]\"" : peer == "unix" ? "unknown" : peer
         buffer.writeString("Forwarded: for=\(address)")
@@ -72,7 +72,8 @@ enum RequestFields {
             buffer.writeBytes(host)
             buffer.writeStaticString("\"")
         }
-        buffer.writeString(";proto=http\r\nX-Forwarded-For: \(peer)\r\nX-Forwarded-Proto: http\r\n")
+        let scheme = isSecure ? "https" : "http"
+        buffer.writeString(";proto=\(scheme)\r\nX-Forwarded-For: \(peer)\r\nX-Forwarded-Proto: \(scheme)\r\n")
         if !host.isEmpty {
             buffer.writeStaticString("X-Forwarded-Host: ")
             buffer.writeBytes(host)

@@ -127,6 +127,7 @@ public final class HTTPServer: Service {
         let count = count
         let logger = logger
         let waterMark = configuration.writeBufferWaterMark
+        let secure = configuration.secure
         let isTCP: Bool = if case .tcp = address { true } else { false }
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4096)
@@ -148,6 +149,7 @@ public final class HTTPServer: Service {
                     // A pipelining client's next request is what a second read would find; one at a time is fair.
                     try channel.syncOptions?.setOption(.maxMessagesPerRead, value: 1)
                     if isTCP { try channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1) }
+                    try secure?(channel)
                     try channel.pipeline.syncOperations.addHandler(
                         HTTPServerConnection(context: loop.value, channel: channel))
                 }

@@ -15,6 +15,7 @@ internal import RemoteRuntime
 internal import RuntimeContract
 internal import ServiceLifecycle
 internal import Store
+internal import TLS
 internal import Wire
 
 /// The whole gateway, put together.
@@ -42,6 +43,7 @@ public struct Gateway: Sendable {
     public func run() async throws {
         let directory = try DataDirectory(configuration.dataDirectory)
         let keyRing = try SessionKeyFile(path: configuration.sessionKeyFile).load()
+        let certificate = try configuration.tls.map { files throws(StartupError) in try loadCertificate(files) }
         let catalogue = try configuration.catalogueFile.map { path throws(StartupError) in
             try CatalogueFile(path: path)
         }
@@ -54,7 +56,9 @@ public struct Gateway: Sendable {
         let result: Result<Void, any Error>
         do {
             result = .success(
-                try await serve(keyRing: keyRing, catalogue: catalogue, store: store, driver: driver, group: group))
+                try await serve(
+                    keyRing: keyRing, certificate: certificate, catalogue: catalogue, store: store, driver: driver,
+                    group: group))
         } catch {
             result = .failure(error)
         }
@@ -68,8 +72,8 @@ public struct Gateway: Sendable {
     }
 
     private func serve(
-        keyRing: SessionKeyRing, catalogue: CatalogueFile?, store: AdapterStore, driver: RuntimeWithRemotes,
-        group: MultiThreadedEventLoopGroup
+        keyRing: SessionKeyRing, certificate: ServerCertificate?, catalogue: CatalogueFile?, store: AdapterStore,
+        driver: RuntimeWithRemotes, group: MultiThreadedEventLoopGroup
     ) async throws {
         let relay = RoutingRelay()
         let images = catalogue?.images ?? []
@@ -84,14 +88,15 @@ public struct Gateway: Sendable {
             publish: { relay.publish($0, $1) }, logger: Logger(label: "control"))
         let announce = announce
         let plane = DataPlane(
-            configuration: dataPlaneConfiguration, keyRing: keyRing, authenticator: DevelopmentAuthenticator(),
+            configuration: dataPlaneConfiguration(certificate), keyRing: keyRing,
+            authenticator: DevelopmentAuthenticator(),
             control: control.responder, group: group, logger: Logger(label: "data"),
             onListening: { addresses in
-                for address in addresses { announce(Self.url(address)) }
+                for address in addresses { announce(Self.url(address, isSecure: certificate != nil)) }
             })
         relay.connect(plane)
         // Stopped in the reverse order: traffic first, then the reconciler, then the servers.
-        let services: [any Service] = [driver, control, plane]
+        let services: [any Service] = [driver, control] + (certificate.map { [$0] } ?? []) + [plane]
         let lifecycle = ServiceGroup(
             configuration: .init(services: services, logger: Logger(label: "lifecycle", level: .error)))
         let signals = ShutdownSignals(logger: logger)
@@ -100,6 +105,14 @@ public struct Gateway: Sendable {
             tasks.addTask { try await lifecycle.run() }
             defer { tasks.cancelAll() }
             try await tasks.next()
+        }
+    }
+
+    private func loadCertificate(_ files: CertificateFiles) throws(StartupError) -> ServerCertificate {
+        do throws(CertificateError) {
+            return try ServerCertificate(files, logger: Logger(label: "tls"))
+        } catch {
+            throw StartupError(.configuration, "tls: \(error)")
         }
     }
 
@@ -116,12 +129,13 @@ public struct Gateway: Sendable {
             capacity: configuration.limits.instances, maximumReplicas: configuration.limits.replicas)
     }
 
-    private var dataPlaneConfiguration: DataPlaneConfiguration {
+    private func dataPlaneConfiguration(_ certificate: ServerCertificate?) -> DataPlaneConfiguration {
         var plane = DataPlaneConfiguration(
             addresses: [.tcp(host: configuration.host, port: configuration.port)],
             origins: OriginPolicy(
                 checksHost: configuration.isLoopback, allowedHosts: configuration.allowedHosts,
                 allowedOrigins: configuration.allowedOrigins))
+        plane.http.secure = certificate?.secure
         plane.http.headLimits.bytes = configuration.limits.headBytes
         plane.http.maximumConnections = configuration.limits.connections
         plane.http.headTimeout = TimeAmount(configuration.timeouts.head)
@@ -143,9 +157,9 @@ public struct Gateway: Sendable {
         return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : "/proc/self/exe"
     }
 
-    private static func url(_ address: SocketAddress) -> String {
+    private static func url(_ address: SocketAddress, isSecure: Bool) -> String {
         let host = address.ipAddress ?? "localhost"
-        return "http://\(host.contains(":") ? "[\(host)]" : host):\(address.port ?? 0)"
+        return "\(isSecure ? "https" : "http")://\(host.contains(":") ? "[\(host)]" : host):\(address.port ?? 0)"
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 public import Logging
+public import TLS
 
 /// All that can be set, checked and ready to use.
 public struct GatewayConfiguration: Sendable {
@@ -8,6 +9,8 @@ public struct GatewayConfiguration: Sendable {
     public var host: String
     /// The port to listen on; 0 takes any free one.
     public var port: UInt16
+    /// The PEM files of the certificate and its key, absolute; `nil` for plain HTTP.
+    public var tls: CertificateFiles?
     /// Where everything that lasts is kept; absolute.
     public var dataDirectory: String
     /// The file that maps images to local commands; absolute.
@@ -97,6 +100,9 @@ public struct GatewayConfiguration: Sendable {
         port = reader.value("listen.port", default: 8000) { UInt16($0) }
         let state = environment["XDG_STATE_HOME"] ?? environment["HOME"].map { $0 + "/.local/state" } ?? "/var/lib"
         dataDirectory = reader.value("dataDirectory", default: state + "/mcp-gateway", absolute)
+        let certificateFile = reader.value("tls.certificateFile", default: nil) { absolute($0).map(Optional.some) }
+        let keyFile = reader.value("tls.keyFile", default: nil) { absolute($0).map(Optional.some) }
+        tls = certificateFile.flatMap { file in keyFile.map { CertificateFiles(certificates: file, key: $0) } }
         catalogueFile = reader.value("catalogue", default: nil) { absolute($0).map(Optional.some) }
         sessionKeyFile = reader.value("session.keyFile", default: dataDirectory + "/session-keys", absolute)
         logLevel = reader.value("log.level", default: .info) { Logger.Level(rawValue: $0) }
@@ -159,6 +165,12 @@ public struct GatewayConfiguration: Sendable {
                     give a loopback address such as 127.0.0.1, or set security.allowAnonymous to true where \
                     something else keeps strangers out
                     """)
+        }
+        if let certificateFile, keyFile == nil {
+            reader.fault("tls.certificateFile", value: certificateFile, rule: "tls.keyFile is missing")
+        }
+        if let keyFile, certificateFile == nil {
+            reader.fault("tls.keyFile", value: keyFile, rule: "tls.certificateFile is missing")
         }
         if !reader.faults.isEmpty { throw ConfigurationError(reader.faults) }
     }

@@ -39,6 +39,14 @@ public struct Setting: Sendable {
             key: "listen.port", standard: "8000", rule: "a port, 0...65535; 0 takes any free one",
             purpose: "The port to listen on."),
         Setting(
+            key: "tls.certificateFile", standard: "none: plain HTTP",
+            rule: "the path of a PEM file, together with tls.keyFile",
+            purpose: "The certificate to serve HTTPS with, and those between it and a root; renewed files are taken up."
+        ),
+        Setting(
+            key: "tls.keyFile", standard: "none", rule: "the path of a PEM file, together with tls.certificateFile",
+            purpose: "The private key of the certificate."),
+        Setting(
             key: "dataDirectory", standard: "~/.local/state/mcp-gateway (or below $XDG_STATE_HOME)", rule: "a path",
             purpose: "Where the database, the session keys and the servers' logs are kept."),
         Setting(
