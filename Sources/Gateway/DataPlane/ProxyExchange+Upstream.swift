@@ -296,7 +296,7 @@ extension ProxyExchange {
     /// Clients open such a stream again when it ends.
     func endStanding() {
         guard stage.isForwarding, isStanding else { return }
-        guard hasAnswerBegun else { return failed(.unavailable(retryAfterSeconds: 1)) }
+        guard hasAnswerBegun else { return failed(.draining(retryAfterSeconds: 1)) }
         guard isEventStream, progress?.isBetweenEvents ?? false else {
             endsAfterEvent = isEventStream
             return
