@@ -51,7 +51,7 @@ struct EventStreamTests {
     func anyCut() async throws {
         let stream = "id: 1\r\ndata:\r\n\r\n: c\n\ndata: é\n\n"
         let wire = Self.chunkedHead + Self.chunk(stream) + "0\r\n\r\n"
-        try await withRawServer { gateway, server in
+        try await withRawServer(configure: Settings { $0.upstreamIdleTimeout = .hours(1) }) { gateway, server in
             let client = try await gateway.connect()
             var upstream: RawConnection?
             for cut in stride(from: 1, to: wire.utf8.count - 1, by: 1) {

@@ -23,6 +23,8 @@ public struct DataPlaneConfiguration: Sendable {
     public var startTimeout = TimeAmount.seconds(20)
     /// How many requests of each loop may wait for instances that are being started.
     public var maximumWaitingRequests = 1024
+    /// When instances that fail get no requests that could go elsewhere.
+    public var ejection = EjectionPolicy()
     /// How long a server may take to begin its answer.
     public var responseTimeout = TimeAmount.seconds(600)
     /// How long an unused connection to an instance is kept.

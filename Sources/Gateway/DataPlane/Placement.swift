@@ -25,18 +25,18 @@ enum Placement {
 
     /// The least busy of `candidates` that takes new sessions and is not among `tried`; equals are drawn by lot.
     ///
-    /// `nil` where there is none. `generator` decides among equals only, so that several gateways with the same view
+    /// One that is left out for its failures until after `now` is not chosen. `nil` where there is none. `generator` decides among equals only, so that several gateways with the same view
     /// don't all choose the first.
     static func choose(
         for purpose: Purpose, among candidates: [PlacementCandidate], tried: [InstanceID] = [],
-        using generator: inout some RandomNumberGenerator
+        at now: UInt64 = .max, using generator: inout some RandomNumberGenerator
     ) -> PlacementCandidate? {
         var best: PlacementCandidate?
         var bestSessions = Int.max
         var bestRequests = Int.max
         var equals = 0
         for candidate in candidates where candidate.endpoint.acceptsNewSessions {
-            if tried.contains(candidate.endpoint.id) { continue }
+            if tried.contains(candidate.endpoint.id) || candidate.load.closedUntil > now { continue }
             let sessions = purpose == .session ? candidate.load.sessions : 0
             let requests = candidate.load.requests
             if (sessions, requests) < (bestSessions, bestRequests) {
@@ -48,5 +48,13 @@ enum Placement {
             }
         }
         return best
+    }
+
+    /// In how many seconds one of `candidates` is taken in again that is left out for its failures; 1 where none is.
+    static func retryAfterSeconds(_ candidates: [PlacementCandidate], at now: UInt64) -> Int {
+        let moments = candidates.lazy.filter(\.endpoint.acceptsNewSessions).map(\.load.closedUntil)
+            .filter { $0 > now && $0 < .max }
+        guard let moment = moments.min() else { return 1 }
+        return Int(clamping: (moment - now + 999_999_999) / 1_000_000_000)
     }
 }

@@ -12,6 +12,9 @@ final class PlacementLoad: Sendable {
     private let sessionCount = Atomic<Int>(0)
     private let expectedCount = Atomic<Int>(0)
     private let requestCount = Atomic<Int>(0)
+    private let health = Mutex(InstanceHealth())
+    /// ``InstanceHealth/closedUntil``; 1 where requests are admitted and the last one failed.
+    private let gate = Atomic<UInt64>(0)
 
     /// A load of nothing.
     init() {}
@@ -45,6 +48,38 @@ final class PlacementLoad: Sendable {
 
     /// Ends what ``beginSession()`` began.
     func endSession() { sessionCount.subtract(1, ordering: .relaxed) }
+
+    // MARK: - Health
+
+    /// From when on requests that could go elsewhere are taken, in nanoseconds of the uptime; see ``InstanceHealth``.
+    var closedUntil: UInt64 { gate.load(ordering: .relaxed) }
+
+    /// Whether a request that could go elsewhere is to be sent here; takes a lock only where something has failed.
+    func admit(at now: UInt64) -> InstanceHealth.Admission {
+        closedUntil == 0 ? .admitted : change { $0.admit(at: now) }
+    }
+
+    /// Tells of a failure.
+    ///
+    /// - Returns: whether the instance is left out from now on, and was not before.
+    func failed(at now: UInt64, _ policy: EjectionPolicy) -> Bool { change { $0.failed(at: now, policy) } }
+
+    /// Tells of an answer; takes a lock only where something has failed before.
+    func succeeded() {
+        if closedUntil != 0 { change { $0.succeeded() } }
+    }
+
+    /// Tells that a trial was given up.
+    func abandonTrial(at now: UInt64) { change { $0.abandoned(at: now) } }
+
+    @discardableResult
+    private func change<Value: Sendable>(_ body: (inout InstanceHealth) -> Value) -> Value {
+        health.withLock { health in
+            let value = body(&health)
+            gate.store(health.isSound ? 0 : max(1, health.closedUntil), ordering: .relaxed)
+            return value
+        }
+    }
 }
 
 /// The loads of all instances, kept over changes of the endpoints.

@@ -17,15 +17,47 @@ extension ProxyExchange {
 
     /// Chooses an instance for what is bound to none.
     func place(for purpose: Placement.Purpose) {
-        guard let adapter,
-            let candidate = Placement.choose(
-                for: purpose, among: adapter.candidates, tried: tried, using: &proxy.random),
-            let instance = adapter.instance(candidate)
-        else {
-            if !wait(for: purpose) { reject(.unavailable(retryAfterSeconds: 1)) }
-            return
+        if let instance = choose(for: purpose) { return start(instance) }
+        guard !wait(for: purpose) else { return }
+        let seconds = adapter.map { Placement.retryAfterSeconds($0.candidates, at: proxy.uptime) }
+        reject(.unavailable(retryAfterSeconds: seconds ?? 1))
+    }
+
+    private func choose(for purpose: Placement.Purpose) -> InstanceTarget? {
+        guard let adapter else { return nil }
+        while let candidate = Placement.choose(
+            for: purpose, among: adapter.candidates, tried: tried, at: proxy.uptime, using: &proxy.random)
+        {
+            switch candidate.load.admit(at: proxy.uptime) {
+            case .admitted: return adapter.instance(candidate)
+            case .admittedOnTrial:
+                isTrial = true
+                return adapter.instance(candidate)
+            // Another loop was faster with the trial.
+            case .refused: tried.append(candidate.endpoint.id)
+            }
         }
-        start(instance)
+        return nil
+    }
+
+    /// Tells that the instance did not serve the request.
+    func noteFailure() {
+        guard let instance else { return }
+        isTrial = false
+        _ = instance.load.failed(at: proxy.uptime, proxy.configuration.ejection)
+    }
+
+    /// The instance has begun to answer.
+    @inline(__always)
+    func noteSuccess() {
+        isTrial = false
+        instance?.load.succeeded()
+    }
+
+    func abandonTrial() {
+        guard isTrial else { return }
+        isTrial = false
+        instance?.load.abandonTrial(at: proxy.uptime)
     }
 
     /// Waits for an instance that is being started, if one is: whoever deploys a server and connects to it need not
@@ -95,6 +127,7 @@ extension ProxyExchange {
 
     /// Takes the request off `instance` again.
     private func release(_ instance: InstanceTarget) {
+        abandonTrial()
         settleSession()
         if isCounted {
             isCounted = false
@@ -252,10 +285,35 @@ extension ProxyExchange {
     func upstreamConnectFailed() {
         upstream = nil
         guard let instance else { return }
+        noteFailure()
         tried.append(instance.endpoint.id)
         release(instance)
-        if session == nil { return place(for: purpose == .initialize || purpose == .eventStream ? .session : .request) }
+        if session == nil { return place(for: placementPurpose) }
         reject(.unavailable(retryAfterSeconds: 1))
+    }
+
+    private var placementPurpose: Placement.Purpose {
+        purpose == .initialize || purpose == .eventStream ? .session : .request
+    }
+
+    /// Sends the whole request to another instance, if it is bound to none and reads only.
+    ///
+    /// - Returns: whether it was sent.
+    func sendElsewhere() -> Bool {
+        guard !hasRetried, session == nil, keepsSent, isRequestComplete, isSafeToSendAgain, let failed = instance
+        else { return false }
+        tried.append(failed.endpoint.id)
+        guard let other = choose(for: placementPurpose) else { return false }
+        hasRetried = true
+        let wasTrial = isTrial
+        isTrial = false
+        release(failed)
+        isTrial = wasTrial
+        upstream = nil
+        outgoingBody = sentBody
+        forgetSent()
+        start(other)
+        return true
     }
 
     /// Sends the whole request once more on a fresh connection, if that can do no harm.

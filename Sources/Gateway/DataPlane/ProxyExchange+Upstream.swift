@@ -14,6 +14,7 @@ extension ProxyExchange {
     ///
     /// - Returns: whether the body is wanted as payload: where it must be rewritten, or may be added to.
     func upstreamAnswered(_ response: ResponseHead, lines: [FieldLine], bytes: UnsafeRawBufferPointer) -> Bool {
+        noteSuccess()
         guard (200..<300).contains(response.status) || response.status >= 400 || response.status == 304 else {
             // A redirect would lead the client around the gateway, to an address that is none of its business.
             failed(.upstreamFailed)
@@ -257,10 +258,13 @@ extension ProxyExchange {
         guard !hasAnswerBegun else { return failedInAnswer() }
         // The server had given the unused connection up when the request was on its way (RFC 9112 §9.3.1).
         if connection.isReused, !connection.hasAnswered, sendAgain() { return }
+        noteFailure()
+        if !connection.hasAnswered, sendElsewhere() { return }
         failed(.upstreamFailed)
     }
 
     func upstreamTimedOut() {
+        noteFailure()
         failed(.upstreamTimedOut)
     }
 

@@ -110,6 +110,8 @@ final class ProxyExchange: RequestSink, Expiring {
     var keepsSent = false
     var hasRetried = false
     var isCounted = false
+    /// Whether what becomes of the request decides about the instance; see ``InstanceHealth``.
+    var isTrial = false
     var expectsSession = false
 
     // The answer
@@ -176,6 +178,7 @@ final class ProxyExchange: RequestSink, Expiring {
     func clear() {
         if case .waiting = stage { proxy.stopWaiting(self) }
         stage = .answered
+        abandonTrial()
         if isCounted {
             isCounted = false
             instance?.load.endRequest()

@@ -57,6 +57,9 @@ final class ProxyLoop: RequestRouter {
             millisecondsSinceEpoch: wallClockOffset + Int64(loop.sweep.now.uptimeNanoseconds / 1_000_000))
     }
 
+    /// Now in nanoseconds, to within a sweep, for what is measured against itself only.
+    var uptime: UInt64 { loop.sweep.now.uptimeNanoseconds }
+
     /// Takes the next snapshot, lets go of connections to instances that are no more, and sends what has waited.
     func publish(_ table: RoutingTable) {
         self.table = table
