@@ -20,6 +20,7 @@ let nioConcurrency = Target.Dependency.product(name: "NIOConcurrencyHelpers", pa
 /// Only tests use it: the other reader of HTTP that ours is compared with.
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
@@ -64,7 +65,7 @@ let package = Package(
 
         room("Wire", "Gateway/Wire"),
         room("HTTP", "Gateway/HTTP", ["Wire", nioCore, nioPosix, logging, lifecycle]),
-        room("TLS", "Gateway/TLS", [nioCore, nioSSL, logging, lifecycle]),
+        room("TLS", "Gateway/TLS", [nioCore, nioTLS, nioSSL, logging, lifecycle]),
         room("MCPProtocol", "Gateway/Protocol", [crypto]),
         room("Model", "Gateway/Model", ["RuntimeContract"]),
         room("Identity", "Gateway/Identity", ["Model"]),
@@ -86,7 +87,8 @@ let package = Package(
             [
                 "Wire", "HTTP", "TLS", "MCPProtocol", "Model", "Identity", "Observability", "DataPlane", "ControlPlane",
                 "Store",
-                "RuntimeContract", "ProcessRuntime", "RemoteRuntime", "CYAML", configuration, system, nioCore, nioPosix, logging,
+                "RuntimeContract", "ProcessRuntime", "RemoteRuntime", "CYAML", configuration, system, nioCore, nioPosix,
+                logging,
                 lifecycle, signals,
             ]),
 

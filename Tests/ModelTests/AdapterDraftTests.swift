@@ -121,8 +121,6 @@ struct AdapterDraftTests {
                 #"{"name":"a","imageName":"i","imageVersion":"1","workingDirectory":"/"}"#,
                 ["workingDirectory: conflict"]
             ),
-            (#"{"name":"a","url":"https://h/mcp"}"#, ["url: unsupported"]),
-            (#"{"name":"a","url":["http://h/mcp","https://i/mcp"]}"#, ["url[1]: unsupported"]),
             (#"{"name":"a","url":["http://h/mcp","http://H:80/mcp"]}"#, ["url: conflict"]),
             (#"{"name":"a","url":["http://h/mcp","http://i/mcp2"]}"#, ["url: conflict"]),
             (#"{"name":"a","url":"http://h/%zz"}"#, ["url: format"]),

@@ -17,6 +17,8 @@ public struct DataPlaneConfiguration: Sendable {
     public var maximumControlBodyBytes = 1 << 20
     /// How much of a body is read before an instance is chosen; of a larger one the rest flows while it is checked.
     public var inspectedBytes = 256 << 10
+    /// Encrypts a new connection to the server of that name; the result succeeds once the server has proved who it is.
+    public var secureUpstream: (@Sendable (_ channel: any Channel, _ name: String) throws -> EventLoopFuture<Void>)?
     /// How long connecting to an instance may take.
     public var connectTimeout = TimeAmount.seconds(5)
     /// How long a request that is bound to no instance may wait for one that is being started.

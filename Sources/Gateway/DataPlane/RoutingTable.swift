@@ -85,7 +85,7 @@ final class InstanceTarget: Sendable {
         // A Unix socket has no name; servers that check the host expect a loopback one.
         host =
             switch candidate.endpoint.endpoint {
-            case .tcp:
+            case .tcp, .tls:
                 route.authorities.indices.contains(candidate.endpoint.id.ordinal)
                     ? Array(route.authorities[candidate.endpoint.id.ordinal].utf8)
                     : Array("\(candidate.endpoint.endpoint)".utf8)

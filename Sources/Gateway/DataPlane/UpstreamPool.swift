@@ -29,7 +29,8 @@ final class UpstreamPool {
         self.proxy = proxy
         address =
             switch endpoint {
-            case .tcp(let host, let port): try? SocketAddress(ipAddress: host, port: Int(port))
+            case .tcp(let host, let port), .tls(let host, let port, _):
+                try? SocketAddress(ipAddress: host, port: Int(port))
             case .unix(let path): try? SocketAddress(unixDomainSocketPath: path)
             }
     }
@@ -49,14 +50,27 @@ final class UpstreamPool {
     /// Opens `connection`; its exchange hears of the outcome, perhaps before this returns.
     func open(_ connection: UpstreamConnection) {
         let bound = NIOLoopBound(connection, eventLoop: proxy.eventLoop)
+        // Succeeds when the server has proved who it is; at once where it need not.
+        let proof = NIOLoopBoundBox<EventLoopFuture<Void>?>(nil, eventLoop: proxy.eventLoop)
+        let endpoint = endpoint
+        let secure = proxy.configuration.secureUpstream
         var bootstrap = ClientBootstrap(group: proxy.eventLoop)
             .connectTimeout(proxy.configuration.connectTimeout)
             .channelOption(.maxMessagesPerRead, value: 1)
             .channelOption(.writeBufferWaterMark, value: proxy.loop.configuration.writeBufferWaterMark)
             .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(bound.value) }
+                channel.eventLoop.makeCompletedFuture {
+                    if case .tls(_, _, let name) = endpoint {
+                        guard let secure else { throw ChannelError.operationUnsupported }
+                        proof.value = try secure(channel, name)
+                    }
+                    try channel.pipeline.syncOperations.addHandler(bound.value)
+                }
             }
-        if case .tcp = endpoint { bootstrap = bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1) }
+        switch endpoint {
+        case .tcp, .tls: bootstrap = bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1)
+        case .unix: break
+        }
         let future: EventLoopFuture<any Channel> =
             if let address {
                 bootstrap.connect(to: address)
@@ -68,7 +82,11 @@ final class UpstreamPool {
             }
         future.assumeIsolated().whenComplete { result in
             switch result {
-            case .success: connection.connected()
+            case .success:
+                guard let proof = proof.value else { return connection.connected() }
+                proof.assumeIsolated().whenComplete { result in
+                    if case .success = result { connection.connected() } else { connection.connectFailed() }
+                }
             case .failure: connection.connectFailed()
             }
         }

@@ -29,7 +29,7 @@ extension Adapter {
         switch spec.source {
         case .image(let name, let version): source = .image(name: name, version: version)
         case .command(let command): source = .command(command)
-        case .remote(let urls): source = .remote(urls.map { RemoteEndpoint(host: $0.host, port: $0.port) })
+        case .remote(let urls): source = .remote(urls.map { RemoteEndpoint($0) })
         }
         let route = route(defaults)
         return WorkloadSpec(
@@ -58,7 +58,7 @@ extension Adapter {
         var ssePath = spec.ssePath
         var authorities: [String] = []
         if case .remote(let urls) = spec.source {
-            authorities = urls.map { RemoteEndpoint(host: $0.host, port: $0.port).authority }
+            authorities = urls.map { RemoteEndpoint($0).authority }
             if transport == .sse { ssePath = ssePath ?? urls.first?.path } else { path = path ?? urls.first?.path }
         }
         return AdapterRoute(
@@ -69,5 +69,11 @@ extension Adapter {
             authorities: authorities,
             access: access,
             sessionIdleTimeout: .seconds(spec.session.idleTimeoutSeconds))
+    }
+}
+
+extension RemoteEndpoint {
+    fileprivate init(_ url: RemoteURL) {
+        self.init(host: url.host, port: url.port, isEncrypted: url.isEncrypted)
     }
 }

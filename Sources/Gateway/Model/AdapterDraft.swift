@@ -164,11 +164,6 @@ extension AdapterDraft {
             }
         }
         guard urls.count == texts.count else { return nil }
-        for (index, url) in urls.enumerated() where url.isEncrypted {
-            reader.fault(
-                texts.count == 1 ? "url" : "url[\(index)]", .unsupported,
-                "must be http: the gateway does not speak TLS to servers; put a TLS client such as stunnel between")
-        }
         if Set(urls.map { "\($0.host.lowercased()):\($0.port)" }).count < urls.count {
             reader.fault("url", .conflict, "must not name a server twice")
         }

@@ -43,21 +43,23 @@ public struct Gateway: Sendable {
     public func run() async throws {
         let directory = try DataDirectory(configuration.dataDirectory)
         let keyRing = try SessionKeyFile(path: configuration.sessionKeyFile).load()
-        let certificate = try configuration.tls.map { files throws(StartupError) in try loadCertificate(files) }
+        let (certificate, trust) = try security()
         let catalogue = try configuration.catalogueFile.map { path throws(StartupError) in
             try CatalogueFile(path: path)
         }
         let store = try directory.openStore()
         let driver = RuntimeWithRemotes(
             ProcessRuntime(
-                configuration: processConfiguration(directory, catalogue), logger: Logger(label: "runtime")))
+                configuration: processConfiguration(directory, catalogue), logger: Logger(label: "runtime")),
+            RemoteRuntime(secure: trust.secure))
         // The loops end last; nothing runs on them any more then.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
         let result: Result<Void, any Error>
         do {
             result = .success(
                 try await serve(
-                    keyRing: keyRing, certificate: certificate, catalogue: catalogue, store: store, driver: driver,
+                    keyRing: keyRing, certificate: certificate, trust: trust, catalogue: catalogue, store: store,
+                    driver: driver,
                     group: group))
         } catch {
             result = .failure(error)
@@ -72,8 +74,8 @@ public struct Gateway: Sendable {
     }
 
     private func serve(
-        keyRing: SessionKeyRing, certificate: ServerCertificate?, catalogue: CatalogueFile?, store: AdapterStore,
-        driver: RuntimeWithRemotes, group: MultiThreadedEventLoopGroup
+        keyRing: SessionKeyRing, certificate: ServerCertificate?, trust: ServerTrust, catalogue: CatalogueFile?,
+        store: AdapterStore, driver: RuntimeWithRemotes, group: MultiThreadedEventLoopGroup
     ) async throws {
         let relay = RoutingRelay()
         let images = catalogue?.images ?? []
@@ -88,7 +90,7 @@ public struct Gateway: Sendable {
             publish: { relay.publish($0, $1) }, logger: Logger(label: "control"))
         let announce = announce
         let plane = DataPlane(
-            configuration: dataPlaneConfiguration(certificate), keyRing: keyRing,
+            configuration: dataPlaneConfiguration(certificate, trust), keyRing: keyRing,
             authenticator: DevelopmentAuthenticator(),
             control: control.responder, group: group, logger: Logger(label: "data"),
             onListening: { addresses in
@@ -108,9 +110,12 @@ public struct Gateway: Sendable {
         }
     }
 
-    private func loadCertificate(_ files: CertificateFiles) throws(StartupError) -> ServerCertificate {
+    private func security() throws(StartupError) -> (ServerCertificate?, ServerTrust) {
         do throws(CertificateError) {
-            return try ServerCertificate(files, logger: Logger(label: "tls"))
+            let certificate = try configuration.tls.map { files throws(CertificateError) in
+                try ServerCertificate(files, logger: Logger(label: "tls"))
+            }
+            return (certificate, try ServerTrust(authorities: configuration.authoritiesFile))
         } catch {
             throw StartupError(.configuration, "tls: \(error)")
         }
@@ -129,13 +134,16 @@ public struct Gateway: Sendable {
             capacity: configuration.limits.instances, maximumReplicas: configuration.limits.replicas)
     }
 
-    private func dataPlaneConfiguration(_ certificate: ServerCertificate?) -> DataPlaneConfiguration {
+    private func dataPlaneConfiguration(_ certificate: ServerCertificate?, _ trust: ServerTrust)
+        -> DataPlaneConfiguration
+    {
         var plane = DataPlaneConfiguration(
             addresses: [.tcp(host: configuration.host, port: configuration.port)],
             origins: OriginPolicy(
                 checksHost: configuration.isLoopback, allowedHosts: configuration.allowedHosts,
                 allowedOrigins: configuration.allowedOrigins))
         plane.http.secure = certificate?.secure
+        plane.secureUpstream = trust.secure
         plane.http.headLimits.bytes = configuration.limits.headBytes
         plane.http.maximumConnections = configuration.limits.connections
         plane.http.headTimeout = TimeAmount(configuration.timeouts.head)

@@ -12,6 +12,10 @@ public struct HTTPProbe: Sendable {
     private let method: String
     private let path: String
     private let timeout: Duration
+    private let secure: Secure?
+
+    /// Encrypts a new connection to the server of that name, before anything is written.
+    public typealias Secure = @Sendable (_ channel: any Channel, _ name: String) throws -> EventLoopFuture<Void>
 
     /// Prepares a question.
     ///
@@ -20,9 +24,10 @@ public struct HTTPProbe: Sendable {
     ///   - endpoint: the numeric address, or the Unix socket, of the server.
     ///   - host: what the request says in `Host`, if not the address.
     ///   - timeout: how long connecting may take, and how long the answer.
+    ///   - secure: needed for endpoints with TLS.
     public init(
         group: any EventLoopGroup, endpoint: Endpoint, host: String? = nil, method: String, path: String,
-        timeout: Duration
+        timeout: Duration, secure: Secure? = nil
     ) {
         self.group = group
         self.endpoint = endpoint
@@ -30,6 +35,7 @@ public struct HTTPProbe: Sendable {
         self.method = method
         self.path = path
         self.timeout = timeout
+        self.secure = secure
     }
 
     /// Sends one request on a connection of its own.
@@ -40,10 +46,18 @@ public struct HTTPProbe: Sendable {
         let request = "\(method) \(path) HTTP/1.1\r\nHost: \(host)\r\nAccept: */*\r\nConnection: close\r\n\r\n"
         let loop = group.any()
         let answer = loop.makePromise(of: Void.self)
+        let endpoint = endpoint
+        let secure = secure
         let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(limit)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if case .tls(_, _, let name) = endpoint {
+                        guard let secure else { throw ProbeFault(message: "TLS is not spoken here") }
+                        try secure(channel, name).whenFailure { fault in
+                            answer.fail(ProbeFault(message: "\(name) does not prove who it is: \(fault)"))
+                        }
+                    }
                     try channel.pipeline.syncOperations.addHandler(
                         AnswerHandler(request: request, limit: limit, answer: answer))
                 }
@@ -51,7 +65,8 @@ public struct HTTPProbe: Sendable {
         let address: SocketAddress
         do {
             switch endpoint {
-            case .tcp(let host, let port): address = try SocketAddress(ipAddress: host, port: Int(port))
+            case .tcp(let host, let port), .tls(let host, let port, _):
+                address = try SocketAddress(ipAddress: host, port: Int(port))
             case .unix(let path): address = try SocketAddress(unixDomainSocketPath: path)
             }
         } catch {
@@ -83,8 +98,8 @@ public struct HTTPProbe: Sendable {
 
     private var host: String {
         if let authority { return authority }
-        if case .tcp = endpoint { return "\(endpoint)" }
-        return "localhost"
+        if case .unix = endpoint { return "localhost" }
+        return "\(endpoint)"
     }
 }
 

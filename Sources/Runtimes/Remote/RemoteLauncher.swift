@@ -10,6 +10,8 @@ struct RemoteLauncher: Launcher {
     let group: any EventLoopGroup
     /// How long a name may take to be resolved.
     let resolutionLimit: Duration
+    /// Encrypts connections to servers at `https` addresses.
+    let secure: HTTPProbe.Secure?
 
     func run(_ life: Life, reports: LifeReports, stop: StopSignal) async -> LifeEnd {
         guard case .remote(let endpoints) = life.spec.source, endpoints.indices.contains(life.instance.ordinal) else {
@@ -45,7 +47,7 @@ struct RemoteLauncher: Launcher {
         // that has forgotten them says so itself.
         reports.placed(
             Incarnation("remote:\(server.authority)".utf8.count <= 128 ? "remote:\(server.authority)" : "remote:long"),
-            endpoint: .tcp(host: address, port: server.port))
+            endpoint: Self.endpoint(address, server))
         reports.probeSucceeded()
         var failures = 0
         while !Task.isCancelled {
@@ -72,7 +74,12 @@ struct RemoteLauncher: Launcher {
 
     private func probe(_ address: String, _ server: RemoteEndpoint, _ spec: WorkloadSpec) -> HTTPProbe {
         HTTPProbe(
-            group: group, endpoint: .tcp(host: address, port: server.port), host: server.authority, method: "OPTIONS",
-            path: spec.path, timeout: spec.readiness.timeout)
+            group: group, endpoint: Self.endpoint(address, server), host: server.authority, method: "OPTIONS",
+            path: spec.path, timeout: spec.readiness.timeout, secure: secure)
+    }
+
+    private static func endpoint(_ address: String, _ server: RemoteEndpoint) -> Endpoint {
+        server.isEncrypted
+            ? .tls(host: address, port: server.port, name: server.host) : .tcp(host: address, port: server.port)
     }
 }

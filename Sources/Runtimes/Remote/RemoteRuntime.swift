@@ -2,6 +2,7 @@
 
 public import NIOCore
 public import NIOPosix
+public import Probe
 public import RuntimeContract
 import Supervision
 
@@ -22,14 +23,15 @@ public final class RemoteRuntime: RuntimeDriver {
     ///   - group: where servers are asked from.
     ///   - resolutionLimit: how long a name may take to be resolved.
     ///   - backoff: how long to wait before a server that did not answer is asked again.
+    ///   - secure: encrypts connections to servers at `https` addresses, which can't be reached without.
     public init(
         group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton, resolutionLimit: Duration = .seconds(5),
-        backoff: Backoff = Backoff(initial: .milliseconds(500), maximum: .seconds(15))
+        backoff: Backoff = Backoff(initial: .milliseconds(500), maximum: .seconds(15)), secure: HTTPProbe.Secure? = nil
     ) {
         let publisher = RuntimeStatePublisher()
         self.publisher = publisher
         supervisor = Supervisor(
-            launcher: RemoteLauncher(group: group, resolutionLimit: resolutionLimit), backoff: backoff,
+            launcher: RemoteLauncher(group: group, resolutionLimit: resolutionLimit, secure: secure), backoff: backoff,
             maximumInstances: 10_000
         ) { id, status in
             publisher.update { $0.workloads[id] = status }

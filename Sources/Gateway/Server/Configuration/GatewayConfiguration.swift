@@ -11,6 +11,8 @@ public struct GatewayConfiguration: Sendable {
     public var port: UInt16
     /// The PEM files of the certificate and its key, absolute; `nil` for plain HTTP.
     public var tls: CertificateFiles?
+    /// A PEM file with authorities to trust beside the system's; absolute.
+    public var authoritiesFile: String?
     /// Where everything that lasts is kept; absolute.
     public var dataDirectory: String
     /// The file that maps images to local commands; absolute.
@@ -103,6 +105,7 @@ public struct GatewayConfiguration: Sendable {
         let certificateFile = reader.value("tls.certificateFile", default: nil) { absolute($0).map(Optional.some) }
         let keyFile = reader.value("tls.keyFile", default: nil) { absolute($0).map(Optional.some) }
         tls = certificateFile.flatMap { file in keyFile.map { CertificateFiles(certificates: file, key: $0) } }
+        authoritiesFile = reader.value("tls.authoritiesFile", default: nil) { absolute($0).map(Optional.some) }
         catalogueFile = reader.value("catalogue", default: nil) { absolute($0).map(Optional.some) }
         sessionKeyFile = reader.value("session.keyFile", default: dataDirectory + "/session-keys", absolute)
         logLevel = reader.value("log.level", default: .info) { Logger.Level(rawValue: $0) }

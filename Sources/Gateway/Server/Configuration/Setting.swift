@@ -47,6 +47,9 @@ public struct Setting: Sendable {
             key: "tls.keyFile", standard: "none", rule: "the path of a PEM file, together with tls.certificateFile",
             purpose: "The private key of the certificate."),
         Setting(
+            key: "tls.authoritiesFile", standard: "none", rule: "the path of a PEM file",
+            purpose: "Certificates of authorities to trust in servers at https addresses, beside those of the system."),
+        Setting(
             key: "dataDirectory", standard: "~/.local/state/mcp-gateway (or below $XDG_STATE_HOME)", rule: "a path",
             purpose: "Where the database, the session keys and the servers' logs are kept."),
         Setting(

@@ -101,6 +101,7 @@ struct ProcessLauncher: Launcher {
         switch endpoint {
         case .tcp(_, let port): ports.giveBack(port)
         case .unix(let path): sockets.remove(path)
+        case .tls: break
         }
     }
 
