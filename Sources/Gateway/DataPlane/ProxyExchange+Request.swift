@@ -48,7 +48,9 @@ extension ProxyExchange {
         let headers = RoutingHeaders(request)
         switch method {
         case .get, .delete:
-            switch RequestClassifier(headers).classify(method == .get ? .get : .delete) {
+            switch RequestClassifier(headers, policy: adapter?.policy ?? RoutePolicy()).classify(
+                method == .get ? .get : .delete)
+            {
             case .legacySession:
                 guard case .value(let id) = headers.session else { return reject(.sessionRequired) }
                 if method == .delete { purpose = .delete }
@@ -59,7 +61,7 @@ extension ProxyExchange {
                 place(for: .request)
             }
         case .post:
-            if case .value(let id) = headers.session, headers.isSurelyLegacy {
+            if case .value(let id) = headers.session, headers.isSurelyLegacy, !(adapter?.policy.isModernOnly ?? false) {
                 // The server knows what belongs into the session; only its place has to be found.
                 mustNotBeBatch = headers.forbidsBatches
                 beginBound(request, id, kind: .streamable)
@@ -171,7 +173,9 @@ extension ProxyExchange {
             guard let view = proxy.view(of: bytes), view.value(of: .mcpSessionID) != nil else { return false }
             return !RoutingHeaders(view).isModern
         }
-        if hasSession { beginSessionLate() } else { place(for: .request) }
+        if hasSession { return beginSessionLate() }
+        keepTogether(nil)
+        place(for: .request)
     }
 
     private func append(_ bytes: ByteBuffer) {
@@ -201,7 +205,7 @@ extension ProxyExchange {
             guard let view = proxy.view(of: bytes) else {
                 return .reject(.malformedHTTP("the head can't be read again"))
             }
-            return RequestClassifier(RoutingHeaders(view)).classify(envelope)
+            return RequestClassifier(RoutingHeaders(view), policy: adapter?.policy ?? RoutePolicy()).classify(envelope)
         }
     }
 
@@ -212,8 +216,9 @@ extension ProxyExchange {
             purpose = .initialize
             place(for: .session)
         case .legacyStateless: place(for: .request)
-        case .modern:
+        case .modern(let call):
             purpose = .modern
+            keepTogether(call)
             place(for: .request)
         case .legacySession: beginSessionLate()
         }

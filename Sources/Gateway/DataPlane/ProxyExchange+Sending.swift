@@ -25,8 +25,11 @@ extension ProxyExchange {
 
     private func choose(for purpose: Placement.Purpose) -> InstanceTarget? {
         guard let adapter else { return nil }
-        while let candidate = Placement.choose(
-            for: purpose, among: adapter.candidates, tried: tried, at: proxy.uptime, using: &proxy.random)
+        while let candidate = affinity.map({
+            Placement.choose(by: $0, among: adapter.candidates, tried: tried, at: proxy.uptime)
+        })
+            ?? Placement.choose(
+                for: purpose, among: adapter.candidates, tried: tried, at: proxy.uptime, using: &proxy.random)
         {
             switch candidate.load.admit(at: proxy.uptime) {
             case .admitted: return adapter.instance(candidate)

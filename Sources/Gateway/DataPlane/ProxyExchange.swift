@@ -93,6 +93,8 @@ final class ProxyExchange: RequestSink, Expiring {
     /// Whether the body is checked while it flows; the last piece waits in ``body``.
     var isCheckedOnTheWay = false
     var mustNotBeBatch = false
+    /// What the instance is chosen by, of requests that are kept together.
+    var affinity: UInt64?
 
     // To the instance
     var instance: InstanceTarget?
@@ -163,6 +165,7 @@ final class ProxyExchange: RequestSink, Expiring {
         bodyCoding = .none
         keepsSent = false
         mustNotBeBatch = false
+        affinity = nil
         hasRetried = false
         hasAnswerBegun = false
         answersInChunks = false

@@ -38,6 +38,10 @@ final class AdapterTarget: Sendable {
     let candidates: [PlacementCandidate]
     /// The instances that can be reached.
     let instances: [InstanceTarget]
+    /// What is known of its server's revisions.
+    let policy: RoutePolicy
+    /// The name of the header field that keeps requests together, in lower case; empty for none.
+    let affinityField: [UInt8]
     /// Whether an instance is being started.
     let expectsInstances: Bool
 
@@ -45,6 +49,11 @@ final class AdapterTarget: Sendable {
         self.route = route
         self.expectsInstances = expectsInstances
         name = route.name.rawValue
+        affinityField = if case .header(let name) = route.affinity { Array(name.utf8) } else { [] }
+        let known = route.protocolVersions.map { ($0, ProtocolRevision(rawValue: $0)) }
+        policy = RoutePolicy(
+            isModernOnly: !known.isEmpty && known.allSatisfy { $0.1?.era != .legacy },
+            claimedRevisions: Set(known.filter { $0.1 == nil }.map(\.0)))
         self.candidates = candidates
         instances = candidates.map { InstanceTarget($0, route) }
     }

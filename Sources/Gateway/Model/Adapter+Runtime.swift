@@ -67,6 +67,8 @@ extension Adapter {
             path: path ?? "/mcp",
             ssePath: ssePath ?? "/sse",
             authorities: authorities,
+            affinity: spec.session.affinity,
+            protocolVersions: spec.protocolVersions,
             access: access,
             sessionIdleTimeout: .seconds(spec.session.idleTimeoutSeconds))
     }

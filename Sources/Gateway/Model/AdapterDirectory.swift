@@ -27,6 +27,10 @@ public struct AdapterRoute: Hashable, Sendable {
     public var ssePath: String
     /// What requests to each instance say in `Host`, by ordinal; empty means the address of the instance.
     public var authorities: [String]
+    /// What keeps requests without a session together on one instance.
+    public var affinity: SessionAffinity
+    /// The revisions of MCP that the server speaks; empty means those that the gateway knows.
+    public var protocolVersions: [String]
     /// Who may use it.
     public var access: AccessPolicy
     /// How long a session may be idle before the gateway stops counting it for placement.
@@ -39,6 +43,8 @@ public struct AdapterRoute: Hashable, Sendable {
         path: String = "/mcp",
         ssePath: String = "/sse",
         authorities: [String] = [],
+        affinity: SessionAffinity = .none,
+        protocolVersions: [String] = [],
         access: AccessPolicy,
         sessionIdleTimeout: Duration = .seconds(30 * 60)
     ) {
@@ -47,6 +53,8 @@ public struct AdapterRoute: Hashable, Sendable {
         self.path = path
         self.ssePath = ssePath
         self.authorities = authorities
+        self.affinity = affinity
+        self.protocolVersions = protocolVersions
         self.access = access
         self.sessionIdleTimeout = sessionIdleTimeout
     }

@@ -254,6 +254,7 @@ extension AdapterDraft {
         spec.port = reader.integer("port", in: 1...65_535).map(UInt16.init)
         spec.path = reader.string("path", AdapterRules.path)
         spec.ssePath = reader.string("ssePath", AdapterRules.path)
+        spec.protocolVersions = reader.strings("protocolVersions", atMost: 16, AdapterRules.revision) ?? []
         guard spec.transport == .stdio else { return }
         for field in ["port", "path", "ssePath"] where reader.has(field) {
             reader.fault(field, .conflict, "does not go with transport stdio")
@@ -274,6 +275,8 @@ extension AdapterDraft {
                 rules.drainTimeoutSeconds =
                     reader.integer("drainTimeoutSeconds", in: Int64(drain.lowerBound)...Int64(drain.upperBound))
                     .map(Int.init) ?? rules.drainTimeoutSeconds
+                rules.affinity =
+                    reader.string("affinity", AdapterRules.affinity).flatMap(SessionAffinity.init) ?? rules.affinity
                 return rules
             } ?? AdapterSpec.SessionRules()
         let labels = reader.dictionary("labels", atMost: AdapterLimits.labels) { reader, member, field in

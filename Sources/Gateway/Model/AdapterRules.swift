@@ -63,6 +63,24 @@ enum AdapterRules {
         }
     }
 
+    static func affinity(_ text: String) throws(FieldRule) {
+        guard SessionAffinity(text) != nil else {
+            throw FieldRule(
+                .format, "must be none, principal, tasks, header:NAME or param:NAME, with a name of 1 to 64 characters")
+        }
+    }
+
+    /// A revision of MCP is named by a date.
+    static func revision(_ text: String) throws(FieldRule) {
+        let bytes = Array(text.utf8)
+        let isDate =
+            bytes.count == 10
+            && bytes.indices.allSatisfy { index in
+                index == 4 || index == 7 ? bytes[index] == UInt8(ascii: "-") : (0x30...0x39).contains(bytes[index])
+            }
+        guard isDate else { throw FieldRule(.format, "must be a date such as 2026-07-28") }
+    }
+
     /// An absolute path without query and fragment (RFC 3986 §3.3).
     static func path(_ text: String) throws(FieldRule) {
         try length(text, 1...AdapterLimits.pathLength)

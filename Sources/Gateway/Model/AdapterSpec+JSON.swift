@@ -33,12 +33,14 @@ extension AdapterSpec {
         if let port { object.set("port", .integer(Int64(port))) }
         if let path { object.set("path", .string(path)) }
         if let ssePath { object.set("ssePath", .string(ssePath)) }
+        if !protocolVersions.isEmpty { object.set("protocolVersions", .strings(protocolVersions)) }
         if let limits = resourcesJSON { object.set("resources", .object(limits)) }
         object.set(
             "session",
             .object([
                 "idleTimeoutSeconds": .integer(Int64(session.idleTimeoutSeconds)),
                 "drainTimeoutSeconds": .integer(Int64(session.drainTimeoutSeconds)),
+                "affinity": .string(session.affinity.description),
             ]))
         if !labels.isEmpty { object.set("labels", .strings(labels)) }
         return object

@@ -26,6 +26,8 @@ public struct AdapterSpec: Hashable, Sendable {
     public var path: String?
     /// The path of the HTTP+SSE stream; `nil` means `/sse`.
     public var ssePath: String?
+    /// The revisions of MCP that the server speaks, as far as they are told; none are: those that the gateway knows.
+    public var protocolVersions: [String]
     /// What one instance may use at most.
     public var resources: ResourceLimits
     /// How sessions are kept.
@@ -49,11 +51,15 @@ public struct AdapterSpec: Hashable, Sendable {
         public var idleTimeoutSeconds: Int
         /// How long sessions may go on after their instance was asked to stop, in seconds.
         public var drainTimeoutSeconds: Int
+        /// What keeps requests without a session together on one instance.
+        public var affinity: SessionAffinity
 
-        /// The rules with their defaults: half an hour, five seconds.
-        public init(idleTimeoutSeconds: Int = 30 * 60, drainTimeoutSeconds: Int = 5) {
+        /// The rules with their defaults: half an hour, five seconds, nothing.
+        public init(idleTimeoutSeconds: Int = 30 * 60, drainTimeoutSeconds: Int = 5, affinity: SessionAffinity = .none)
+        {
             self.idleTimeoutSeconds = idleTimeoutSeconds
             self.drainTimeoutSeconds = drainTimeoutSeconds
+            self.affinity = affinity
         }
     }
 
@@ -70,6 +76,7 @@ public struct AdapterSpec: Hashable, Sendable {
         port: UInt16? = nil,
         path: String? = nil,
         ssePath: String? = nil,
+        protocolVersions: [String] = [],
         resources: ResourceLimits = ResourceLimits(),
         session: SessionRules = SessionRules(),
         labels: [String: String] = [:]
@@ -85,6 +92,7 @@ public struct AdapterSpec: Hashable, Sendable {
         self.port = port
         self.path = path
         self.ssePath = ssePath
+        self.protocolVersions = protocolVersions
         self.resources = resources
         self.session = session
         self.labels = labels
