@@ -27,13 +27,14 @@ struct EjectionTests {
 
         func run() async throws {
             while let connection = try? await server.accept(), !isStopped.withLockedValue(\.self) {
-                _ = try await connection.request()
+                guard (try? await connection.request()) != nil else { continue }
                 seen.withLockedValue { $0 += 1 }
                 if answers.withLockedValue(\.self) {
-                    try await connection.send(
+                    try? await connection.send(
                         "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nmoody")
                 }
-                try await connection.flushAndClose()
+                // The gateway may have given the connection up before.
+                try? await connection.flushAndClose()
             }
         }
     }

@@ -158,6 +158,8 @@ func withGateway(
     var configuration = DataPlaneConfiguration(
         addresses: [.tcp(host: "127.0.0.1", port: 0)], origins: OriginPolicy(checksHost: true))
     configuration.http.sweepInterval = .milliseconds(20)
+    // Connections grow old in the tests that want it, and not because a machine is busy.
+    configuration.upstreamIdleTimeout = .seconds(120)
     configuration.http.halfClosedTimeout = .seconds(1)
     configure.apply(&configuration)
     let plane = DataPlane(

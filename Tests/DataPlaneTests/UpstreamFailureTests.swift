@@ -238,7 +238,7 @@ struct UpstreamFailureTests {
 
     @Test("a server that does not begin its answer in time is 504, and its connection is not used again")
     func timeout() async throws {
-        try await withRawServer(configure: Settings { $0.responseTimeout = .seconds(1) }) { gateway, server in
+        try await withRawServer(configure: Settings { $0.responseTimeout = .seconds(3) }) { gateway, server in
             for _ in 0..<2 {
                 async let answer = gateway.post(toolCall())
                 let upstream = try await server.accept()
