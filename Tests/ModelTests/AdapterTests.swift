@@ -41,7 +41,7 @@ struct AdapterTests {
         spec.transport = .sse
         spec.ssePath = "/events"
         spec.session.drainTimeoutSeconds = 9
-        let workload = try #require(try adapter(spec).workload())
+        let workload = try adapter(spec).workload()
         #expect(workload.source == .image(name: "i", version: "1"))
         #expect(workload.path == "/events")
         #expect(workload.gracePeriod == .seconds(9))
