@@ -104,7 +104,11 @@ let package = Package(
         room("MemoryRuntime", "Runtimes/Memory", ["RuntimeContract", "Supervision", lifecycle]),
         room(
             "ProcessRuntime", "Runtimes/Process",
-            ["RuntimeContract", "Supervision", "Probe", "Spawn", "CSpawn", nioCore, nioPosix, logging, lifecycle]),
+            [
+                "RuntimeContract", "Supervision", "Probe", "Spawn", "CSpawn", "Systemd", nioCore, nioPosix, crypto,
+                logging,
+                lifecycle,
+            ]),
 
         room("Store", "Store", ["Model", "RuntimeContract", "CSQLite"]),
 
@@ -116,6 +120,9 @@ let package = Package(
             name: "CSpawn", path: "Sources/CSpawn",
             cSettings: Context.environment["CI"] == "true" ? [.treatAllWarnings(as: .error)] : []),
         room("Spawn", "Spawn", ["CSpawn"]),
+        .systemLibrary(
+            name: "CSystemd", path: "Sources/CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+        room("Systemd", "Systemd", ["CSystemd", "CSpawn", "Spawn"]),
 
         tests("SpawnTests", ["Spawn"]),
         tests("WireTests", ["Wire", nioCore, nioEmbedded, nioHTTP1]),
@@ -143,7 +150,10 @@ let package = Package(
         tests("MemoryRuntimeTests", ["MemoryRuntime", "RuntimeConformance", "RuntimeContract"]),
         tests(
             "ProcessRuntimeTests",
-            ["ProcessRuntime", "Supervision", "RuntimeConformance", "RuntimeContract", "Spawn", nioPosix, logging]),
+            [
+                "ProcessRuntime", "Supervision", "RuntimeConformance", "RuntimeContract", "Spawn", "Systemd", nioPosix,
+                logging,
+            ]),
         tests(
             "RemoteRuntimeTests",
             ["RemoteRuntime", "MemoryRuntime", "RuntimeContract", nioCore, nioPosix, lifecycle]),

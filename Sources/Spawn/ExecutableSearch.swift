@@ -3,7 +3,7 @@
 import Glibc
 
 /// Finds programs by name, as a shell would.
-enum ExecutableSearch {
+package enum ExecutableSearch {
     /// The directories that are searched where there is no `PATH`.
     static let defaultPath = "/usr/local/bin:/usr/bin:/bin"
 
@@ -11,7 +11,7 @@ enum ExecutableSearch {
     /// directories of `path`.
     ///
     /// Relative and empty directories are skipped: the child's working directory must not decide what is run.
-    static func find(_ name: String, path: String?) throws(SpawnError) -> String {
+    package static func find(_ name: String, path: String?) throws(SpawnError) -> String {
         guard !name.isEmpty else { throw SpawnError(.lookUp, ENOENT, "no program is named") }
         if name.utf8.contains(UInt8(ascii: "/")) { return name }
         var denied: String?

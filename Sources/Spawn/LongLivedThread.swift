@@ -3,12 +3,12 @@
 import CSpawn
 import Glibc
 
-/// Threads that live as long as the process.
+/// Threads of their own, for what may block: most live as long as the process.
 package enum LongLivedThread {
-    /// Starts a thread that runs `body`, which never returns.
+    /// Starts a thread that runs `body`, and ends with it.
     ///
     /// Signals of the process are left to other threads.
-    package static func start(named name: StaticString, _ body: @escaping @Sendable () -> Never) {
+    package static func start(named name: StaticString, _ body: @escaping @Sendable () -> Void) {
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
         pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
@@ -26,6 +26,7 @@ package enum LongLivedThread {
                 let start = Unmanaged<Start>.fromOpaque(pointer).takeRetainedValue()
                 "\(start.name)".withCString { cspawn_name_thread($0) }
                 start.body()
+                return nil
             }, Unmanaged.passRetained(start).toOpaque())
         pthread_sigmask(SIG_SETMASK, &before, nil)
         pthread_attr_destroy(&attributes)
@@ -34,9 +35,9 @@ package enum LongLivedThread {
 
     private final class Start: Sendable {
         let name: StaticString
-        let body: @Sendable () -> Never
+        let body: @Sendable () -> Void
 
-        init(name: StaticString, body: @escaping @Sendable () -> Never) {
+        init(name: StaticString, body: @escaping @Sendable () -> Void) {
             self.name = name
             self.body = body
         }

@@ -35,6 +35,9 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "The YAML file that maps images to local commands (catalogue).")
     var catalogue: String?
 
+    @Option(help: "How servers are started: auto, child, systemd (launcher).")
+    var launcher: String?
+
     @Option(help: "The least severe messages to log: trace, debug, info, notice, warning, error (log.level).")
     var logLevel: String?
 
@@ -81,6 +84,7 @@ struct ServeCommand: AsyncParsableCommand {
         flags["listen.port"] = port ?? flags["listen.port"]
         flags["dataDirectory"] = dataDirectory ?? flags["dataDirectory"]
         flags["catalogue"] = catalogue ?? flags["catalogue"]
+        flags["launcher"] = launcher ?? flags["launcher"]
         flags["log.level"] = logLevel ?? flags["log.level"]
         return flags
     }

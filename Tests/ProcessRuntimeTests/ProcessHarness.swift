@@ -7,14 +7,14 @@ import RuntimeConformance
 import RuntimeContract
 import Supervision
 
-/// The process driver with the child-process launcher, and programs in Python.
+/// The process driver with child processes or units, and programs in Python.
 struct ProcessHarness: ConformanceHarness {
     let driver: any RuntimeDriver
     let capacity = 10
     private let programs: Programs
     private let mark: String
 
-    init() throws {
+    init(units: UnitConfiguration? = nil) throws {
         let programs = try Programs()
         let mark = programs.directory
         var environment = ChildEnvironment.inherited()
@@ -35,7 +35,7 @@ struct ProcessHarness: ConformanceHarness {
             configuration: ProcessRuntimeConfiguration(
                 stateDirectory: "\(programs.directory)/state", catalogue: Catalogue(images), capacity: 10,
                 baseEnvironment: environment,
-                backoff: Backoff(initial: .milliseconds(20), maximum: .milliseconds(200))),
+                backoff: Backoff(initial: .milliseconds(20), maximum: .milliseconds(200)), units: units),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
@@ -66,8 +66,13 @@ struct ProcessHarness: ConformanceHarness {
     func kill(_ instance: InstanceID) async throws {
         let status = try await driver.status(of: instance.workload)
         let incarnation = status.instances.first { $0.id == instance }?.incarnation
-        guard let pid = incarnation.flatMap(Processes.pid) else { return }
-        Glibc.kill(pid, SIGKILL)
+        guard let incarnation else { return }
+        if let pid = Processes.pid(of: incarnation) {
+            Glibc.kill(pid, SIGKILL)
+        } else {
+            // A unit's incarnation is its invocation, which systemd puts into the environment.
+            for pid in Processes.withVariable("INVOCATION_ID", incarnation.rawValue) { Glibc.kill(pid, SIGKILL) }
+        }
     }
 
     func countRunning() async throws -> Int { Processes.withVariable("CONFORMANCE_MARK", mark).count }

@@ -77,6 +77,14 @@ public struct ControlPlane: Service {
         projection.set(.stopping)
     }
 
+    /// Returns when what runs from before is taken over and published, after `limit`, or when the task is cancelled.
+    ///
+    /// One caller, once.
+    public func recovered(atMost limit: Duration) async {
+        guard case .recovering = projection.readiness else { return }
+        await projection.recovery.wait(atMost: limit, clock: configuration.clock)
+    }
+
     private static func entry(
         _ stored: StoredAdapter,
         _ route: (Adapter) -> AdapterRoute

@@ -11,12 +11,15 @@ public enum ListenAddress: Hashable, Sendable, CustomStringConvertible {
     case tcp(host: String, port: UInt16)
     /// A Unix stream socket; a socket that nobody listens on any more is replaced.
     case unix(path: String)
+    /// A stream socket that is bound and listens already, as systemd hands it over; owned by the server from then on.
+    case inherited(descriptor: Int32)
 
     /// The text form.
     public var description: String {
         switch self {
         case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
         case .unix(let path): "unix:\(path)"
+        case .inherited(let descriptor): "descriptor \(descriptor)"
         }
     }
 }
@@ -128,7 +131,7 @@ public final class HTTPServer: Service {
         let logger = logger
         let waterMark = configuration.writeBufferWaterMark
         let secure = configuration.secure
-        let isTCP: Bool = if case .tcp = address { true } else { false }
+        let isTCP: Bool = if case .unix = address { false } else { true }
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -148,7 +151,8 @@ public final class HTTPServer: Service {
                     }
                     // A pipelining client's next request is what a second read would find; one at a time is fair.
                     try channel.syncOptions?.setOption(.maxMessagesPerRead, value: 1)
-                    if isTCP { try channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1) }
+                    // An inherited socket may be of either kind; on a Unix socket this is refused and not needed.
+                    if isTCP { try? channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1) }
                     try secure?(channel)
                     try channel.pipeline.syncOperations.addHandler(
                         HTTPServerConnection(context: loop.value, channel: channel))
@@ -165,6 +169,8 @@ public final class HTTPServer: Service {
                 let channel = try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true)
                     .get()
                 return Listener(address: address, channel: channel, file: UnixSocketFile(path: path))
+            case .inherited(let descriptor):
+                return Listener(address: address, channel: try await bootstrap.withBoundSocket(descriptor).get())
             }
         } catch {
             throw ListenError(address: address, cause: error)

@@ -15,6 +15,7 @@ internal import RemoteRuntime
 internal import RuntimeContract
 internal import ServiceLifecycle
 internal import Store
+internal import Systemd
 internal import TLS
 internal import Wire
 
@@ -22,6 +23,9 @@ internal import Wire
 public struct Gateway: Sendable {
     /// What it was made from.
     public let configuration: GatewayConfiguration
+
+    /// How long taking over what runs from before may keep clients waiting.
+    private static let recoveryPatience = Duration.seconds(10)
 
     private let logger: Logger
     private let announce: @Sendable (String) -> Void
@@ -48,9 +52,11 @@ public struct Gateway: Sendable {
             try CatalogueFile(path: path)
         }
         let store = try directory.openStore()
+        var process = processConfiguration(directory, catalogue)
+        process.units = try await configuration.launcher.units(
+            keepsServers: configuration.keepsServers, logger: Logger(label: "runtime"))
         let driver = RuntimeWithRemotes(
-            ProcessRuntime(
-                configuration: processConfiguration(directory, catalogue), logger: Logger(label: "runtime")),
+            ProcessRuntime(configuration: process, logger: Logger(label: "runtime")),
             RemoteRuntime(secure: trust.secure))
         // The loops end last; nothing runs on them any more then.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
@@ -94,11 +100,16 @@ public struct Gateway: Sendable {
             authenticator: DevelopmentAuthenticator(),
             control: control.responder, group: group, logger: Logger(label: "data"),
             onListening: { addresses in
-                for address in addresses { announce(Self.url(address, isSecure: certificate != nil)) }
+                let urls = addresses.map { Self.url($0, isSecure: certificate != nil) }
+                for url in urls { announce(url) }
+                ServiceNotifier.ready("listening on \(urls.joined(separator: " "))")
             })
         relay.connect(plane)
         // Stopped in the reverse order: traffic first, then the reconciler, then the servers.
-        let services: [any Service] = [driver, control] + (certificate.map { [$0] } ?? []) + [plane]
+        // Until what runs from before is taken over, its sessions look lost: clients wait in the kernel's queue, or try again.
+        let late = LateService(service: plane) { await control.recovered(atMost: Self.recoveryPatience) }
+        let services: [any Service] =
+            [driver, control] + (certificate.map { [$0] } ?? []) + [late, UnitPresence(group: group)]
         let lifecycle = ServiceGroup(
             configuration: .init(services: services, logger: Logger(label: "lifecycle", level: .error)))
         let signals = ShutdownSignals(logger: logger)
@@ -137,8 +148,9 @@ public struct Gateway: Sendable {
     private func dataPlaneConfiguration(_ certificate: ServerCertificate?, _ trust: ServerTrust)
         -> DataPlaneConfiguration
     {
+        let inherited = ServiceNotifier.listeningSockets().map { ListenAddress.inherited(descriptor: $0) }
         var plane = DataPlaneConfiguration(
-            addresses: [.tcp(host: configuration.host, port: configuration.port)],
+            addresses: inherited.isEmpty ? [.tcp(host: configuration.host, port: configuration.port)] : inherited,
             origins: OriginPolicy(
                 checksHost: configuration.isLoopback, allowedHosts: configuration.allowedHosts,
                 allowedOrigins: configuration.allowedOrigins))

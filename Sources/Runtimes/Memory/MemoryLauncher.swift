@@ -6,6 +6,7 @@ import Synchronization
 
 /// Runs lives that are nothing but a task that waits.
 final class MemoryLauncher: Launcher {
+    let livesOutliveSupervisor = false
     private struct State {
         var ends: [InstanceID: LifeTime] = [:]
         /// The newest log last; at most two per instance.

@@ -5,23 +5,30 @@ public import Logging
 public import NIOCore
 public import NIOPosix
 public import RuntimeContract
+import Spawn
 import Supervision
+import Systemd
 
-/// Runs workloads as child processes of this one.
+/// Runs workloads on this machine: as child processes of this one, or as units of systemd.
 ///
 /// HTTP servers get a port of the loopback interface each; stdio servers run behind the bridge, which listens on a Unix
 /// socket. Children never outlive this process: they are ended at shutdown, and the kernel kills them if it is killed. What
-/// they started may; the next driver for the same state directory kills that before it starts anything.
+/// they started may; the next driver for the same state directory kills that before it starts anything. Units outlive its
+/// crash, and its shutdown if the configuration says so; the next driver takes them over.
 public final class ProcessRuntime: RuntimeDriver {
     /// What this driver can do.
     public let capabilities: RuntimeCapabilities
     private let configuration: ProcessRuntimeConfiguration
-    private let supervisor: Supervisor<ProcessLauncher>
+    private let supervisor: Supervisor<LocalLauncher>
+    private let launcher: LocalLauncher
     private let publisher = RuntimeStatePublisher()
     private let archive: LogArchive
     private let sockets: SocketDirectory
     private let ledger: SpawnLedger
     private let logger: Logger
+
+    /// How long taking over may take until a workload counts as missing.
+    private static let takeOverPatience = Duration.seconds(5)
 
     /// A driver with nothing in it, which starts nothing before ``run()`` is called.
     ///
@@ -35,21 +42,32 @@ public final class ProcessRuntime: RuntimeDriver {
     ) {
         precondition(configuration.stateDirectory.hasPrefix("/"), "the state directory is absolute")
         self.configuration = configuration
-        capabilities = RuntimeCapabilities(
-            name: "process", survivesGatewayRestart: false, maximumReplicas: configuration.maximumReplicas,
-            sources: [.image, .command], enforceableLimits: [.openFiles],
-            keepsPreviousLogs: true, supportsWorkloadIdentity: false)
-        let archive = LogArchive(
-            directory: "\(configuration.stateDirectory)/logs", limits: configuration.logLimits)
-        let sockets = SocketDirectory(stateDirectory: configuration.stateDirectory)
-        let ledger = SpawnLedger(stateDirectory: configuration.stateDirectory)
-        let launcher = ProcessLauncher(
-            configuration: configuration, group: eventLoopGroup, logger: logger, archive: archive, sockets: sockets,
-            ledger: ledger)
-        self.ledger = ledger
         self.logger = logger
-        self.archive = archive
-        self.sockets = sockets
+        capabilities = RuntimeCapabilities(
+            name: configuration.units == nil ? "process" : "systemd",
+            survivesGatewayRestart: configuration.units?.keepsInstances ?? false,
+            maximumReplicas: configuration.maximumReplicas,
+            sources: [.image, .command],
+            enforceableLimits: configuration.units?.enforceableLimits ?? [.openFiles],
+            keepsPreviousLogs: true, supportsWorkloadIdentity: false)
+        ledger = SpawnLedger(stateDirectory: configuration.stateDirectory)
+        archive = LogArchive(
+            directory: "\(configuration.stateDirectory)/logs", limits: configuration.logLimits)
+        sockets = SocketDirectory(stateDirectory: configuration.stateDirectory)
+        if var units = configuration.units {
+            let names = UnitName(owner: ledger.owner.description)
+            units.runtimeDirectory = "\(units.scope.runtimeDirectory)/\(names.prefix)"
+            launcher = .unit(
+                UnitLauncher(
+                    configuration: configuration, units: units, manager: .of(units.scope), group: eventLoopGroup,
+                    logger: logger, names: names, owner: ledger.owner.description,
+                    logs: UnitLogs(names: names, scope: units.scope)))
+        } else {
+            launcher = .child(
+                ProcessLauncher(
+                    configuration: configuration, group: eventLoopGroup, logger: logger, archive: archive,
+                    sockets: sockets, ledger: ledger))
+        }
         let publisher = publisher
         supervisor = Supervisor(
             launcher: launcher, backoff: configuration.backoff, maximumInstances: configuration.capacity
@@ -58,7 +76,8 @@ public final class ProcessRuntime: RuntimeDriver {
         }
     }
 
-    /// Supervises until graceful shutdown or cancellation; every instance has ended when it returns.
+    /// Supervises until graceful shutdown or cancellation; every instance has ended when it returns, unless they are to
+    /// go on.
     ///
     /// At shutdown all instances are asked to end at the same moment, and each is killed after its grace period.
     /// Before the first start, what an earlier driver left behind is killed.
@@ -81,20 +100,67 @@ public final class ProcessRuntime: RuntimeDriver {
         }
     }
 
-    /// Finds nothing from before: children end with the driver.
+    /// Takes over the units that run what is wanted; finds nothing from before with child processes.
     public func recover(_ desired: [WorkloadSpec]) async throws(RuntimeError) -> RecoveryReport {
-        supervisor.recoveryReport(desired)
+        guard let units = launcher.units else { return supervisor.recoveryReport(desired) }
+        let before = supervisor.workloads
+        let running = try await units.running()
+        let present = Set(running.map(\.workload)).subtracting(before)
+        for spec in desired where present.contains(spec.id) {
+            do throws(RuntimeError) {
+                _ = try await apply(spec)
+                await takenOver(spec, running)
+            } catch  where error.code == .cancelled {
+                throw error
+            } catch {
+                logger.warning(
+                    "an instance can't be taken over",
+                    metadata: ["workload": "\(spec.id)", "error": "\(error.message)"])
+            }
+        }
+        let wanted = Set(desired.map(\.id))
+        let found = present.union(before)
+        return RecoveryReport(
+            adopted: wanted.intersection(found), missing: wanted.subtracting(found), orphaned: found.subtracting(wanted)
+        )
+    }
+
+    /// Waits until the running instances of a workload have an endpoint again.
+    private func takenOver(_ spec: WorkloadSpec, _ running: Set<InstanceID>) async {
+        let events = publisher.events()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                for await snapshot in events {
+                    let instances = snapshot.workloads[spec.id]?.instances ?? []
+                    let isDone = (0..<spec.replicas).allSatisfy { ordinal in
+                        let id = InstanceID(workload: spec.id, ordinal: ordinal)
+                        return !running.contains(id) || instances.contains { $0.id == id && $0.phase != .starting }
+                    }
+                    if isDone { return }
+                }
+            }
+            group.addTask { try? await Task.sleep(for: Self.takeOverPatience) }
+            await group.next()
+            group.cancelAll()
+        }
     }
 
     /// Makes `spec` the desired state of its workload.
     public func apply(_ spec: WorkloadSpec) async throws(RuntimeError) -> ApplyOutcome {
         try validate(spec)
-        return try await supervisor.apply(spec)
+        let isNew = supervisor.status(of: spec.id) == nil
+        let outcome = try await supervisor.apply(spec)
+        // Of a time when this driver did not run, or the supervisor would know of them.
+        if isNew { try await launcher.units?.end(spec.id, from: spec.replicas, grace: spec.gracePeriod) }
+        return outcome
     }
 
     /// Ends a workload and deletes its logs.
+    ///
+    /// What the journal holds of a unit stays in it, and is not found by name any more.
     public func remove(_ id: WorkloadID, gracePeriod: Duration) async throws(RuntimeError) {
         try await supervisor.remove(id, gracePeriod: gracePeriod)
+        try await launcher.units?.end(id, from: 0, grace: gracePeriod)
     }
 
     /// What is known of the workload now.
@@ -110,10 +176,18 @@ public final class ProcessRuntime: RuntimeDriver {
 
     /// What an instance wrote on its standard output and error.
     public func logs(of instance: InstanceID, options: LogOptions) async throws(RuntimeError) -> LogStream {
-        guard let log = archive.log(of: instance, previous: options.previous) else {
+        let stream: LogStream? =
+            if let units = launcher.units {
+                try units.logs.log(of: instance, options, now: .now)
+            } else {
+                archive.log(of: instance, previous: options.previous).map {
+                    LogReader($0, options: options, now: .now).stream
+                }
+            }
+        guard let stream else {
             let what = options.previous ? "\(instance) has no previous log" : "there is no log of \(instance)"
             throw RuntimeError(.notFound, what, workload: instance.workload)
         }
-        return LogReader(log, options: options, now: .now).stream
+        return stream
     }
 }

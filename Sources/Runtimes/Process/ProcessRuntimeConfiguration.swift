@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 public import RuntimeContract
+import Spawn
 
 /// What a process driver needs to know of the machine.
 public struct ProcessRuntimeConfiguration: Sendable {
@@ -14,6 +15,9 @@ public struct ProcessRuntimeConfiguration: Sendable {
             self.fileBytes = fileBytes
         }
     }
+
+    /// The variables that this driver itself puts into the environment of what it starts.
+    public static let ownVariables: Set<String> = [Origin.variable, LaunchMark.variable]
 
     /// The absolute directory for logs and sockets; made if need be, readable by this user only.
     ///
@@ -35,6 +39,8 @@ public struct ProcessRuntimeConfiguration: Sendable {
     public var backoff: Backoff
     /// Bounds of the log files.
     public var logLimits: LogLimits
+    /// Runs instances as units of systemd; `nil` runs them as child processes.
+    public var units: UnitConfiguration?
 
     /// Describes a machine.
     public init(
@@ -45,7 +51,8 @@ public struct ProcessRuntimeConfiguration: Sendable {
         maximumReplicas: Int = 1000,
         baseEnvironment: [String: String] = ChildEnvironment.inherited(),
         backoff: Backoff = Backoff(),
-        logLimits: LogLimits = LogLimits()
+        logLimits: LogLimits = LogLimits(),
+        units: UnitConfiguration? = nil
     ) {
         self.stateDirectory = stateDirectory
         self.bridgeExecutable = bridgeExecutable
@@ -55,5 +62,6 @@ public struct ProcessRuntimeConfiguration: Sendable {
         self.baseEnvironment = baseEnvironment
         self.backoff = backoff
         self.logLimits = logLimits
+        self.units = units
     }
 }

@@ -12,6 +12,7 @@ struct RemoteLauncher: Launcher {
     let resolutionLimit: Duration
     /// Encrypts connections to servers at `https` addresses.
     let secure: HTTPProbe.Secure?
+    let livesOutliveSupervisor = false
 
     func run(_ life: Life, reports: LifeReports, stop: StopSignal) async -> LifeEnd {
         guard case .remote(let endpoints) = life.spec.source, endpoints.indices.contains(life.instance.ordinal) else {

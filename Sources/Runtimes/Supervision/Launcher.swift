@@ -2,8 +2,13 @@
 
 public import RuntimeContract
 
-/// Starts instances in one particular way: as child processes, or in memory only.
+/// Starts instances in one particular way: as child processes, as units of systemd, or in memory only.
 public protocol Launcher: Sendable {
+    /// Whether lives go on when their supervisor shuts down.
+    ///
+    /// Then they are let go at the end (``StopSignal/onLetGo(_:)``) and not asked to end.
+    var livesOutliveSupervisor: Bool { get }
+
     /// Runs one life from its start to its very end, and says how it ended.
     ///
     /// Returns only when nothing of the life is left. Asks the instance to end as soon as `stop` is requested, and kills

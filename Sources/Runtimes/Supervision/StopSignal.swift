@@ -7,6 +7,8 @@ public final class StopSignal: Sendable {
     private struct State {
         var grace: Duration?
         var handler: (@Sendable (Duration) -> Void)?
+        var isLetGo = false
+        var letGoHandler: (@Sendable () -> Void)?
     }
 
     private let state = Mutex(State())
@@ -25,6 +27,29 @@ public final class StopSignal: Sendable {
             return state.grace
         }
         if let grace { handler(grace) }
+    }
+
+    /// Whether the life is to go on without its supervisor.
+    public var isLetGo: Bool { state.withLock(\.isLetGo) }
+
+    /// Sets what is called when the life is let go; at once, if that was before.
+    ///
+    /// Called on any thread, which it must not block.
+    public func onLetGo(_ handler: @escaping @Sendable () -> Void) {
+        let isLetGo = state.withLock { state in
+            state.letGoHandler = handler
+            return state.isLetGo
+        }
+        if isLetGo { handler() }
+    }
+
+    /// Has the life go on without its supervisor.
+    func letGo() {
+        let handler = state.withLock { state in
+            state.isLetGo = true
+            return state.letGoHandler
+        }
+        handler?()
     }
 
     /// Asks the life to end within `grace`.

@@ -56,7 +56,8 @@ public final class Supervisor<L: Launcher>: Service {
 
     /// Supervises until graceful shutdown or cancellation; returns when every instance has ended.
     ///
-    /// All are asked to end at the same moment, and each is killed after its grace period.
+    /// All are asked to end at the same moment, and each is killed after its grace period; or all are let go, where lives
+    /// outlive their supervisor.
     public func run() async {
         await withTaskCancellationOrGracefulShutdownHandler {
             await withDiscardingTaskGroup { group in
@@ -183,11 +184,13 @@ public final class Supervisor<L: Launcher>: Service {
         }
         // A life that was asked to end before its turn never begins.
         let end =
-            stop.isRequested
+            stop.isRequested || stop.isLetGo
             ? LifeEnd.exited("no start") : await launcher.run(life, reports: reports, stop: stop)
         let random = Double.random(in: 0..<1)
         let work = state.withLock { state in
             state.stops[life.number] = nil
+            // Nothing is known any more of what goes on without us.
+            if stop.isLetGo { return Work() }
             return change(life.instance.workload, &state) { machine, lives in
                 machine.ended(life: life.number, end, now: now, random: random, lives: &lives)
             }
@@ -251,6 +254,15 @@ public final class Supervisor<L: Launcher>: Service {
     }
 
     private func end() {
+        if launcher.livesOutliveSupervisor {
+            let (stops, departures) = state.withLock { state in
+                state.isEnding = true
+                return (Array(state.stops.values), Array(state.departures.values))
+            }
+            for stop in stops { stop.letGo() }
+            for departure in departures { departure.signal() }
+            return wakeup.signal()
+        }
         let works = state.withLock { state in
             state.isEnding = true
             return state.machines.keys.sorted().map { id in

@@ -34,6 +34,9 @@ class Gateway:
         self.command = [str(BINARY), "serve", "--port", "0", "--data-directory", str(directory / "data")]
         if catalogue is not None:
             self.command += ["--catalogue", str(catalogue)]
+        # What a test sees below the gateway are its children, whatever else this machine could do.
+        if "--launcher" not in flags:
+            self.command += ["--launcher", "child"]
         self.command += flags
         # The settings of whoever runs the tests must not reach the gateway.
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("MCP_GATEWAY_")}

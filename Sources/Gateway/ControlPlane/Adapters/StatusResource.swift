@@ -20,7 +20,12 @@ struct StatusResource: Sendable {
         } catch {
             status = projection.snapshot.workloads[workload]
         }
-        return .json(200, Self.json(adapter, status, failure: projection.failure(of: workload)))
+        var object = Self.json(adapter, status, failure: projection.failure(of: workload))
+        let unenforced = adapter.spec.resources.limits.subtracting(driver.capabilities.enforceableLimits)
+        if !unenforced.isEmpty {
+            object.set("unenforcedLimits", .array(unenforced.map(\.rawValue).sorted().map { .string($0) }))
+        }
+        return .json(200, object)
     }
 
     /// The representation in the API.
@@ -81,5 +86,17 @@ struct StatusResource: Sendable {
         case .command(let command): command.executable
         case .remote(let urls): urls.first?.rawValue ?? ""
         }
+    }
+}
+
+extension ResourceLimits {
+    /// Which limits are set.
+    fileprivate var limits: Set<RuntimeCapabilities.Limit> {
+        var limits: Set<RuntimeCapabilities.Limit> = []
+        if memoryBytes != nil { limits.insert(.memory) }
+        if cpuMillicores != nil { limits.insert(.cpu) }
+        if tasks != nil { limits.insert(.tasks) }
+        if openFiles != nil { limits.insert(.openFiles) }
+        return limits
     }
 }

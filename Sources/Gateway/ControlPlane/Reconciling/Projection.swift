@@ -35,6 +35,9 @@ final class Projection: Sendable {
         var readiness = Readiness.recovering(nil)
     }
 
+    /// Rung when it is known what runs from before.
+    let recovery = WakeSignal()
+
     private let state = Mutex(State())
     private let publish: @Sendable (AdapterDirectory, EndpointTable) -> Void
 
@@ -49,6 +52,7 @@ final class Projection: Sendable {
 
     func set(_ readiness: Readiness) {
         state.withLock { $0.readiness = readiness }
+        if readiness == .ready { recovery.ring() }
     }
 
     func failure(of id: WorkloadID) -> ReconcileFailure? {

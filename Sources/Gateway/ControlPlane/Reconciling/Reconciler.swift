@@ -105,6 +105,7 @@ extension Reconciler {
                     ])
                 // What nobody wants any more: the database was put back, or its removal was never finished.
                 for id in report.orphaned { ask(id) }
+                await published(report.adopted)
                 projection.set(.ready)
                 return
             } catch  where error.code == .cancelled {
@@ -121,6 +122,16 @@ extension Reconciler {
                     ])
                 try? await configuration.clock.sleep(for: delay)
             }
+        }
+    }
+}
+
+extension Reconciler {
+    /// Waits until the data plane was told of workloads that the driver has taken over; a second at most.
+    private func published(_ adopted: Set<WorkloadID>) async {
+        for _ in 0..<200 where !adopted.isSubset(of: projection.snapshot.workloads.keys) {
+            // The driver has published already; only its way here is waited for.
+            try? await configuration.clock.sleep(for: .milliseconds(5))
         }
     }
 }

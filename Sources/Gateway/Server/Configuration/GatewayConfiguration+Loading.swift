@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 internal import Glibc
+internal import ProcessRuntime
 
 extension GatewayConfiguration {
     /// The variable that names the configuration file where no flag does.
@@ -13,6 +14,8 @@ extension GatewayConfiguration {
         var environment = processEnvironment()
         let path = path ?? environment[fileVariable]
         environment[fileVariable] = nil
+        // What servers are given: a gateway that one of them starts is not meant.
+        for name in ProcessRuntimeConfiguration.ownVariables { environment[name] = nil }
         let text = try path.map { path throws(StartupError) in try TextFile.read(path) }
         do {
             return try GatewayConfiguration(

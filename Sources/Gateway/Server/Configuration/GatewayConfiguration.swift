@@ -19,6 +19,10 @@ public struct GatewayConfiguration: Sendable {
     public var catalogueFile: String?
     /// The file with the session keys; absolute.
     public var sessionKeyFile: String
+    /// How servers are started.
+    public var launcher: LauncherChoice
+    /// Whether units go on when the gateway is stopped; `nil` if it is a unit itself.
+    public var keepsServers: Bool?
     /// The least severe messages that are logged.
     public var logLevel: Logger.Level
     /// How many event loops carry traffic.
@@ -108,6 +112,15 @@ public struct GatewayConfiguration: Sendable {
         authoritiesFile = reader.value("tls.authoritiesFile", default: nil) { absolute($0).map(Optional.some) }
         catalogueFile = reader.value("catalogue", default: nil) { absolute($0).map(Optional.some) }
         sessionKeyFile = reader.value("session.keyFile", default: dataDirectory + "/session-keys", absolute)
+        launcher = reader.value("launcher", default: .auto) { LauncherChoice(rawValue: $0) }
+        keepsServers = reader.value("keepServers", default: nil) { text in
+            switch text {
+            case "auto": .some(nil)
+            case "yes", "true": .some(true)
+            case "no", "false": .some(false)
+            default: nil
+            }
+        }
         logLevel = reader.value("log.level", default: .info) { Logger.Level(rawValue: $0) }
         threads = reader.value("threads", default: processors) { Quantities.integer($0, in: 1...1024) }
         allowAnonymous = reader.value("security.allowAnonymous", default: false, Quantities.flag)

@@ -56,6 +56,15 @@ public struct Setting: Sendable {
             key: "catalogue", standard: "none", rule: "the path of a YAML file",
             purpose: "Which image names and versions stand for which local commands."),
         Setting(
+            key: "launcher", standard: "auto", rule: "one of auto, child, systemd",
+            purpose:
+                "Runs servers as child processes or as units of systemd; auto takes systemd where a manager answers."),
+        Setting(
+            key: "keepServers", standard: "auto", rule: "one of auto, yes, no",
+            purpose:
+                "Whether units go on when the gateway is stopped; auto: if it is a unit itself. They survive its crash."
+        ),
+        Setting(
             key: "log.level", standard: "info", rule: "one of trace, debug, info, notice, warning, error, critical",
             purpose: "The least severe messages that are written to standard error."),
         Setting(

@@ -37,6 +37,9 @@ final class LoopbackPorts: Sendable {
         }
     }
 
+    /// Hands out a port that is known to be in use by an instance.
+    func reserve(_ port: UInt16) { state.withLock { _ = $0.taken.insert(port) } }
+
     /// Takes back a port; without effect on one that was not handed out.
     func giveBack(_ port: UInt16) { state.withLock { _ = $0.taken.remove(port) } }
 

@@ -3,7 +3,6 @@
 import Glibc
 import Logging
 import NIOCore
-import Probe
 import RuntimeContract
 import Spawn
 import Supervision
@@ -20,10 +19,7 @@ struct ProcessLauncher: Launcher {
 
     /// Tells the lives of this process apart from those of another one.
     private static let run = String(UInt64.random(in: 0 ... .max), radix: 36)
-    /// How long to wait between the first questions whether a server answers; each wait is half as long again.
-    private static let firstWait = Duration.milliseconds(10)
-    /// The longest wait between questions while a server starts.
-    private static let longestWait = Duration.milliseconds(250)
+    let livesOutliveSupervisor = false
 
     func run(_ life: Life, reports: LifeReports, stop: StopSignal) async -> LifeEnd {
         let plan: LaunchPlan
@@ -60,7 +56,10 @@ struct ProcessLauncher: Launcher {
         let ending = Ending(child: child, input: pipes.input.writeEnd, loop: group.any())
         stop.onRequest { grace in ending.ask(grace: grace) }
         let (status, hasTimedOut) = await withTaskGroup(of: Bool.self) { tasks in
-            tasks.addTask { await watch(life, plan, child, reports, stop) }
+            tasks.addTask {
+                await ReadinessWatch(group: group, plan: plan, readiness: life.spec.readiness)
+                    .run(reports, stop: stop) { child.signalGroup(SIGKILL) }
+            }
             let status = await child.waitForExit()
             tasks.cancelAll()
             return (status, await tasks.next() ?? false)
@@ -121,48 +120,6 @@ struct ProcessLauncher: Launcher {
             pipes.closeOwnEnds()
             throw error
         }
-    }
-
-    // MARK: - Readiness
-
-    /// Asks the server until it answers, and then again and again; ends when the task is cancelled.
-    ///
-    /// Returns whether it was killed because it did not become ready in time.
-    private func watch(
-        _ life: Life, _ plan: LaunchPlan, _ child: ChildProcess, _ reports: LifeReports, _ stop: StopSignal
-    ) async -> Bool {
-        let readiness = life.spec.readiness
-        let probe = HTTPProbe(
-            group: group, endpoint: plan.endpoint, method: plan.probeMethod, path: plan.probePath,
-            timeout: readiness.timeout)
-        let deadline = ContinuousClock.now + readiness.startupTimeout
-        var wait = Self.firstWait
-        while await probe.ask() != nil {
-            let left = deadline - ContinuousClock.now
-            guard !Task.isCancelled, !stop.isRequested else { return false }
-            guard left > .zero else {
-                child.signalGroup(SIGKILL)
-                return true
-            }
-            try? await Task.sleep(for: min(wait, left))
-            wait = min(wait * 1.5, Self.longestWait)
-        }
-        reports.probeSucceeded()
-        var failures = 0
-        while !Task.isCancelled {
-            try? await Task.sleep(for: readiness.period)
-            guard !Task.isCancelled, !stop.isRequested else { return false }
-            if let fault = await probe.ask() {
-                failures += 1
-                if failures >= readiness.failureThreshold, !Task.isCancelled {
-                    reports.probeFailed("\(fault), \(failures) times in a row")
-                }
-            } else {
-                failures = 0
-                reports.probeSucceeded()
-            }
-        }
-        return false
     }
 
     // MARK: - Small things

@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+#include <systemd/sd-bus.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-journal.h>

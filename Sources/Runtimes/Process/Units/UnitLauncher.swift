@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT
+
+import Glibc
+import Logging
+import NIOCore
+import RuntimeContract
+import Spawn
+import Supervision
+import Systemd
+
+/// Runs each life as a transient unit of systemd, which outlives this process; a unit that runs already what is wanted is
+/// taken over and not started again.
+struct UnitLauncher: Launcher {
+    let configuration: ProcessRuntimeConfiguration
+    let units: UnitConfiguration
+    let manager: SystemdManager
+    let group: any EventLoopGroup
+    let logger: Logger
+    let names: UnitName
+    /// The secret of the state directory.
+    let owner: String
+    let logs: UnitLogs
+    let ports = LoopbackPorts.shared
+
+    var livesOutliveSupervisor: Bool { units.keepsInstances }
+
+    func run(_ life: Life, reports: LifeReports, stop: StopSignal) async -> LifeEnd {
+        let unit = names.unit(life.instance)
+        let running: RunningUnit
+        do throws(LaunchFailure) {
+            if let found = try await takeOver(unit, life) {
+                running = found
+            } else {
+                running = try await start(unit, life)
+            }
+        } catch {
+            logger.warning("instance can't be started", metadata: metadata(life, ["error": "\(error.message)"]))
+            return .startFailed(error.message)
+        }
+        defer { giveBack(running.plan.endpoint) }
+        reports.placed(Incarnation(running.invocation), endpoint: running.plan.endpoint)
+        // It answered its probe before, so sessions that are bound to it need not wait for the next one.
+        if running.isTakenOver { reports.probeSucceeded() }
+        let follower = UnitFollower(manager, unit)
+        let ending = UnitEnding(unit: unit, manager: manager, onlyMain: running.isBridged, loop: group.any())
+        stop.onRequest { grace in ending.ask(grace: grace) }
+        stop.onLetGo { follower.interrupt() }
+        let (state, hasTimedOut) = await withTaskGroup(of: Bool.self) { tasks in
+            tasks.addTask {
+                await ReadinessWatch(group: group, plan: running.plan, readiness: life.spec.readiness)
+                    .run(reports, stop: stop) { manager.signal(unit, SIGKILL) }
+            }
+            let state = await follower.wait(
+                until: { $0.hasEnded || $0.invocation != running.invocation }, unless: { stop.isLetGo })
+            tasks.cancelAll()
+            return (state, await tasks.next() ?? false)
+        }
+        ending.finish()
+        // Let go: the unit stays, and the next gateway finds it.
+        guard let state else { return .exited("let go") }
+        logs.ended(life.instance)
+        await manager.forget(unit)
+        let end = Self.words(state, running.invocation)
+        logger.info("instance ended", metadata: metadata(life, ["unit": "\(unit)", "status": "\(end)"]))
+        if hasTimedOut {
+            let limit = life.spec.readiness.startupTimeout / .milliseconds(1)
+            return .startupTimedOut("no answer at \(running.plan.endpoint) within \(Int(limit)) ms")
+        }
+        return .exited(end)
+    }
+
+    func forget(_ workload: WorkloadID) { logs.forget(workload) }
+
+    // MARK: - Start
+
+    private struct LaunchFailure: Error {
+        let message: String
+    }
+
+    private struct RunningUnit {
+        let plan: LaunchPlan
+        let invocation: String
+        let isTakenOver: Bool
+        let isBridged: Bool
+    }
+
+    /// Takes over the unit if it runs what is wanted; ends it if it does not.
+    private func takeOver(_ unit: String, _ life: Life) async throws(LaunchFailure) -> RunningUnit? {
+        let state = try await call { () throws(SystemdError) in try await manager.state(of: unit) }
+        guard state.isLoaded else { return nil }
+        let resolved = try resolve(life.spec)
+        if state.active == "active", let mark = LaunchMark(environment: state.environment),
+            mark.fingerprint == LaunchMark.fingerprint(life.spec, resolved, key: owner), !state.invocation.isEmpty
+        {
+            try await call { () throws(SystemdError) in try await manager.hold(unit) }
+            if case .tcp(_, let port) = mark.endpoint { ports.reserve(port) }
+            let plan = plan(resolved, life.spec, mark.endpoint)
+            let earlier = await JournalReader.invocations(of: unit, manager.scope, maximum: 2)
+            logs.began(life.instance, state.invocation, earlier: earlier.reversed())
+            logger.info(
+                "instance taken over", metadata: metadata(life, ["unit": "\(unit)", "endpoint": "\(mark.endpoint)"]))
+            return RunningUnit(
+                plan: plan, invocation: state.invocation, isTakenOver: true, isBridged: resolved.transport == .stdio)
+        }
+        if let mark = LaunchMark(environment: state.environment), case .unix(let path) = mark.endpoint { unlink(path) }
+        await UnitEnding.end(unit, manager, grace: life.spec.gracePeriod)
+        return nil
+    }
+
+    private func start(_ unit: String, _ life: Life) async throws(LaunchFailure) -> RunningUnit {
+        let resolved = try resolve(life.spec)
+        let endpoint = try endpoint(resolved, life)
+        var isStarted = false
+        defer { if !isStarted { giveBack(endpoint) } }
+        let plan = plan(resolved, life.spec, endpoint)
+        let path: String
+        do throws(SpawnError) {
+            path = try ExecutableSearch.find(plan.executable, path: plan.environment["PATH"]?.exposed)
+        } catch {
+            throw LaunchFailure(message: error.message)
+        }
+        guard path.hasPrefix("/") else {
+            throw LaunchFailure(message: "the path of the program is not absolute: \(path)")
+        }
+        let mark = LaunchMark(
+            fingerprint: LaunchMark.fingerprint(life.spec, resolved, key: owner), endpoint: endpoint)
+        let file = "\(units.runtimeDirectory)/\(life.instance).env"
+        guard DirectoryTree.make(units.runtimeDirectory), EnvironmentFile.write(plan.environment, to: file) else {
+            throw LaunchFailure(message: "\(file) can't be written: \(String(cString: strerror(errno)))")
+        }
+        defer { unlink(file) }
+        let properties = UnitProperties.of(
+            (life.instance, life.spec), plan, executable: path, mark: mark, environmentFile: file,
+            sandbox: units.sandbox)
+        let follower = UnitFollower(manager, unit)
+        try await call { () throws(SystemdError) in try await manager.start(unit, properties) }
+        guard
+            let state = await follower.wait(until: {
+                $0.active == "active" || ($0.hasEnded && !$0.result.isEmpty && !$0.invocation.isEmpty)
+            }), !state.invocation.isEmpty
+        else { throw LaunchFailure(message: "\(unit) did not start") }
+        if state.hasEnded, let message = Self.startFailure(state, plan) {
+            await manager.forget(unit)
+            throw LaunchFailure(message: message)
+        }
+        isStarted = true
+        logs.began(life.instance, state.invocation)
+        logger.info(
+            "instance started", metadata: metadata(life, ["unit": "\(unit)", "endpoint": "\(endpoint)"]))
+        return RunningUnit(
+            plan: plan, invocation: state.invocation, isTakenOver: false, isBridged: resolved.transport == .stdio)
+    }
+
+    private func resolve(_ spec: WorkloadSpec) throws(LaunchFailure) -> LaunchPlan.Resolved {
+        do throws(RuntimeError) {
+            return try LaunchPlan.resolve(spec, configuration.catalogue)
+        } catch {
+            throw LaunchFailure(message: error.message)
+        }
+    }
+
+    private func endpoint(_ resolved: LaunchPlan.Resolved, _ life: Life) throws(LaunchFailure) -> Endpoint {
+        if resolved.transport == .stdio {
+            guard configuration.bridgeExecutable != nil, DirectoryTree.make(units.runtimeDirectory) else {
+                throw LaunchFailure(message: "no socket can be made for the bridge")
+            }
+            let name = String(UInt64.random(in: 0 ... .max), radix: 36)
+            return .unix(path: "\(units.runtimeDirectory)/\(name).sock")
+        }
+        // Two instances can't listen on one port, so a port that is asked for is for a single one.
+        let asked = life.spec.replicas == 1 ? life.spec.port : nil
+        guard let port = asked ?? ports.take() else {
+            throw LaunchFailure(message: "no port of \(LaunchPlan.host) is free")
+        }
+        return .tcp(host: LaunchPlan.host, port: port)
+    }
+
+    private func plan(_ resolved: LaunchPlan.Resolved, _ spec: WorkloadSpec, _ endpoint: Endpoint) -> LaunchPlan {
+        if case .unix(let socket) = endpoint {
+            return LaunchPlan(
+                bridged: resolved, spec: spec, base: configuration.baseEnvironment,
+                bridge: configuration.bridgeExecutable ?? "", socket: socket)
+        }
+        guard case .tcp(_, let port) = endpoint else { preconditionFailure("instances of this machine have no TLS") }
+        return LaunchPlan(server: resolved, spec: spec, base: configuration.baseEnvironment, port: port)
+    }
+
+    private func giveBack(_ endpoint: Endpoint) {
+        guard case .tcp(_, let port) = endpoint else { return }
+        ports.giveBack(port)
+    }
+
+    // MARK: - Small things
+
+    /// `si_code` of waitid(2).
+    private static let (exited, killed, dumped): (Int32, Int32, Int32) = (1, 2, 3)
+
+    private func call<T>(_ body: () async throws(SystemdError) -> T) async throws(LaunchFailure) -> T {
+        do throws(SystemdError) {
+            return try await body()
+        } catch {
+            throw LaunchFailure(message: error.message)
+        }
+    }
+
+    private func metadata(_ life: Life, _ more: Logger.Metadata) -> Logger.Metadata {
+        more.merging(["instance": "\(life.instance)", "generation": "\(life.spec.generation)"]) { first, _ in first }
+    }
+
+    /// Why a unit whose start was asked for has ended without having run the program; `nil` if it did run.
+    private static func startFailure(_ state: UnitState, _ plan: LaunchPlan) -> String? {
+        // Codes of systemd's own (systemd.exec(5), "Process Exit Codes"): the program was never executed.
+        switch state.exitStatus {
+        case 200 where state.exitCode == Self.exited: "can't enter the working directory \(plan.workingDirectory ?? "")"
+        case 203 where state.exitCode == Self.exited: "can't execute \(plan.executable)"
+        case 226 where state.exitCode == Self.exited: "this machine does not allow the sandbox (NAMESPACE)"
+        default: state.result == "resources" ? "the manager has no resources for it" : nil
+        }
+    }
+
+    private static func words(_ state: UnitState, _ invocation: String) -> String {
+        guard state.invocation == invocation else { return "unknown exit status" }
+        if state.result == "oom-kill" { return "killed for want of memory" }
+        return switch state.exitCode {
+        case Self.exited: ExitStatus.exited(code: state.exitStatus).description
+        case Self.killed: ExitStatus.signalled(state.exitStatus, dumpedCore: false).description
+        case Self.dumped: ExitStatus.signalled(state.exitStatus, dumpedCore: true).description
+        default: ExitStatus.unknown.description
+        }
+    }
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+
+import Glibc
+
+/// Whose manager is meant.
+public enum ManagerScope: String, Hashable, Sendable, CaseIterable {
+    /// The manager of the whole machine.
+    case system
+    /// The manager of this user (`systemctl --user`).
+    case user
+
+    /// The system's for root, the user's own for all others.
+    public static var own: ManagerScope { getuid() == 0 ? .system : .user }
+
+    /// Where files go that last as long as the manager's units, and nobody else can read: in memory, with short paths.
+    public var runtimeDirectory: String {
+        switch self {
+        case .system: "/run"
+        case .user: getenv("XDG_RUNTIME_DIR").map { String(cString: $0) } ?? "/run/user/\(getuid())"
+        }
+    }
+}
