@@ -144,7 +144,7 @@ final class BridgeRouter {
             return nil
         }
         if let version = request.headers["MCP-Protocol-Version"], version != session.version,
-            ProtocolRevision(bytes: Array(version.utf8)) == nil
+            Array(version.utf8).withUnsafeBytes({ ProtocolRevision(bytes: $0) }) == nil
         {
             exchange.refuse(
                 .invalidRequest("MCP-Protocol-Version is no revision of this session"), answering: answering)

@@ -377,7 +377,11 @@ struct ProtocolRevisionTests {
     func order() {
         #expect(ProtocolRevision.allCases.sorted() == ProtocolRevision.allCases)
         #expect(ProtocolRevision.modern == [.july2026])
-        #expect(ProtocolRevision(bytes: Array("2025-06-18".utf8)) == .june2025)
-        #expect(ProtocolRevision(bytes: Array("2025-06-19".utf8)) == nil)
+        for revision in ProtocolRevision.allCases {
+            #expect(Array(revision.rawValue.utf8).withUnsafeBytes { ProtocolRevision(bytes: $0) } == revision)
+        }
+        for text in ["2025-06-19", "2025-06-1", "2025-06-180", ""] {
+            #expect(Array(text.utf8).withUnsafeBytes { ProtocolRevision(bytes: $0) } == nil)
+        }
     }
 }

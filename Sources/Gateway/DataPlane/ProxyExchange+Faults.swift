@@ -62,7 +62,7 @@ extension ProxyExchange {
     }
 
     private func faultBody(_ fault: GatewayFault) -> [UInt8] {
-        if let envelope { return fault.body(answering: envelope) }
+        if let envelope = inspection?.envelope { return fault.body(answering: envelope) }
         guard isRequestComplete, !isCheckedOnTheWay else { return fault.body() }
         if body.readableBytes == 0 { return sentEnvelope.map { fault.body(answering: $0) } ?? fault.body() }
         let found = try? body.withUnsafeReadableBytes { bytes throws(EnvelopeError) in

@@ -68,7 +68,7 @@ extension ProxyExchange {
             } else {
                 head = client.headSlice(length: request.head.length)
                 stage = .inspecting
-                scanner = EnvelopeScanner()
+                inspection = BodyInspection()
                 prepareFields(request)
             }
         case .head, .options, .other: reject(.methodNotAllowed(allow: "GET, POST, DELETE"))
@@ -92,14 +92,18 @@ extension ProxyExchange {
             return reject(.sessionNotFound)
         }
         self.session = session
-        prepareFields(request)
-        start(instance)
+        start(instance, request)
     }
 
-    /// Everything for the instance but the request line, `Host`, and the framing of the body.
+    /// Keeps the field lines of the request until it is known where it goes.
     private func prepareFields(_ request: RequestView) {
         fields = client.channel.allocator.buffer(capacity: request.head.length + 512)
-        RequestFields.copy(request, into: &fields)
+        writeFields(of: request, into: &fields)
+    }
+
+    /// Writes everything for the instance but the request line, `Host`, and the framing of the body.
+    func writeFields(of request: RequestView, into buffer: inout ByteBuffer) {
+        RequestFields.copy(request, into: &buffer)
         if forwarded.readableBytes == 0
             || !(request.value(of: .host).map { ByteComparison.isEqual($0, forwardedHost) } ?? true)
         {
@@ -107,7 +111,7 @@ extension ProxyExchange {
             forwarded = RequestFields.forwarded(
                 peer: client.peer, host: forwardedHost, isSecure: proxy.configuration.http.secure != nil)
         }
-        fields.writeImmutableBuffer(forwarded)
+        buffer.writeImmutableBuffer(forwarded)
     }
 
     // MARK: - The body
@@ -157,8 +161,8 @@ extension ProxyExchange {
 
     private func inspect(_ bytes: ByteBuffer) {
         append(bytes)
-        scan(bytes)
-        if scanError != nil || isRequestComplete {
+        inspection?.consume(bytes)
+        if inspection?.error != nil || isRequestComplete {
             decide()
         } else if body.readableBytes > proxy.configuration.inspectedBytes {
             isCheckedOnTheWay = true
@@ -182,25 +186,15 @@ extension ProxyExchange {
         if body.readableBytes == 0 { body = bytes } else { body.writeImmutableBuffer(bytes) }
     }
 
-    private func scan(_ bytes: ByteBuffer) {
-        guard scanError == nil, bytes.readableBytes > 0 else { return }
-        do throws(EnvelopeError) {
-            try bytes.withUnsafeReadableBytes { chunk throws(EnvelopeError) in try scanner?.consume(chunk) }
-        } catch {
-            scanError = error
-        }
-    }
-
     /// The verdict on a body that was read to its end, or to its first mistake.
     private func verdict() -> RouteVerdict {
-        if let scanError { return .reject(.notJSON(scanError)) }
+        let envelope: Envelope
         do throws(EnvelopeError) {
-            guard let envelope = try scanner?.finish() else { return .reject(.notJSON(.truncated)) }
-            self.envelope = envelope
+            guard let found = try inspection?.finish() else { return .reject(.notJSON(.truncated)) }
+            envelope = found
         } catch {
             return .reject(.notJSON(error))
         }
-        guard let envelope else { return .reject(.notJSON(.truncated)) }
         return head.withUnsafeReadableBytes { bytes in
             guard let view = proxy.view(of: bytes) else {
                 return .reject(.malformedHTTP("the head can't be read again"))
@@ -237,10 +231,10 @@ extension ProxyExchange {
     }
 
     private func checkOnTheWay(_ bytes: ByteBuffer) {
-        scan(bytes)
+        inspection?.consume(bytes)
         let held = body
         body = bytes
-        if scanError == nil, !isRequestComplete { return sendPayload(held) }
+        if inspection?.error == nil, !isRequestComplete { return sendPayload(held) }
         switch verdict() {
         case .reject(let fault): return replaceByFault(fault)
         case .legacyInitialize:

@@ -88,7 +88,9 @@ extension ProxyExchange {
     }
 
     /// Sends the request to `instance`, with what has arrived of its body.
-    func start(_ instance: InstanceTarget) {
+    ///
+    /// - Parameter request: The head while it is being routed; otherwise its lines were kept in ``fields``.
+    func start(_ instance: InstanceTarget, _ request: RequestView? = nil) {
         self.instance = instance
         if case .waiting = stage {
             proxy.loop.sweep.remove(self)
@@ -106,7 +108,7 @@ extension ProxyExchange {
             entry?.enter(at: proxy.now)
         }
         if case .none = bodyCoding { chooseCoding() }
-        outgoingHead = requestHead(instance)
+        outgoingHead = requestHead(instance, request)
         if !isCheckedOnTheWay, body.readableBytes > 0 {
             outgoingBody = body
             body = ByteBuffer()
@@ -153,10 +155,11 @@ extension ProxyExchange {
         }
     }
 
-    private func requestHead(_ instance: InstanceTarget) -> ByteBuffer {
+    private func requestHead(_ instance: InstanceTarget, _ request: RequestView?) -> ByteBuffer {
         let expected: Int =
             if case .length(let length) = bodyCoding, length <= Self.copiedBytes { length } else { 0 }
-        var buffer = client.channel.allocator.buffer(capacity: fields.readableBytes + expected + 512)
+        var buffer = client.channel.allocator.buffer(
+            capacity: (request?.head.length ?? fields.readableBytes) + expected + 512)
         buffer.writeStaticString(method == .get ? "GET " : method == .delete ? "DELETE " : "POST ")
         if let session, session.binding.kind == .eventStream {
             buffer.writeBytes(session.binding.upstream)
@@ -168,7 +171,7 @@ extension ProxyExchange {
         buffer.writeStaticString(" HTTP/1.1\r\nHost: ")
         buffer.writeBytes(instance.host)
         buffer.writeStaticString("\r\n")
-        buffer.writeImmutableBuffer(fields)
+        if let request { writeFields(of: request, into: &buffer) } else { buffer.writeImmutableBuffer(fields) }
         if let session, session.binding.kind == .streamable {
             buffer.writeStaticString("Mcp-Session-Id: ")
             buffer.writeBytes(session.binding.upstream)
@@ -336,7 +339,7 @@ extension ProxyExchange {
     /// Whether the request reads only, or does nothing more when it is done twice.
     private var isSafeToSendAgain: Bool {
         if method == .get || method == .delete { return true }
-        guard let envelope = envelope ?? sentEnvelope, envelope.shape == .request,
+        guard let envelope = inspection?.envelope ?? sentEnvelope, envelope.shape == .request,
             case .bytes(let method) = envelope.method
         else { return false }
         return MCPMethod(bytes: method)?.isReplayable ?? false

@@ -52,11 +52,13 @@ extension ProxyExchange {
         progress = SSEProgress()
         if purpose == .eventStream {
             rewriter = EndpointEventRewriter()
-        } else if method == .post, let envelope = envelope ?? sentEnvelope, envelope.shape == .request {
+        } else if method == .post, let envelope = inspection?.envelope ?? sentEnvelope, envelope.shape == .request {
             isListening = envelope.method.equals("subscriptions/listen")
             if !isListening { streamID = envelope.id }
         }
         endsAfterEvent = proxy.loop.isDraining && isStanding
+        // A stream may stand for hours; the next request makes it anew.
+        forwarded = ByteBuffer()
         deadline = proxy.loop.sweep.now + proxy.configuration.keepAliveInterval
         if sweepIndex < 0 { proxy.loop.sweep.insert(self) }
     }

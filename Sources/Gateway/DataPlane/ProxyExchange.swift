@@ -85,9 +85,8 @@ final class ProxyExchange: RequestSink, Expiring {
     var body = ByteBuffer()
     /// How much of the body has arrived.
     var bodyBytes = 0
-    var scanner: EnvelopeScanner?
-    var scanError: EnvelopeError?
-    var envelope: Envelope?
+    /// What the body says, where that decides where the request goes.
+    var inspection: BodyInspection?
     /// The field lines for the instance, with ours.
     var fields = ByteBuffer()
     /// Whether the body is checked while it flows; the last piece waits in ``body``.
@@ -205,21 +204,20 @@ final class ProxyExchange: RequestSink, Expiring {
     /// Lets go of all bytes of the request: a stream may be open for hours.
     func forgetRequest() {
         if !tried.isEmpty { tried = [] }
-        scanner = nil
-        scanError = nil
-        envelope = nil
-        head = ByteBuffer()
-        body = ByteBuffer()
-        fields = ByteBuffer()
-        outgoingHead = ByteBuffer()
-        outgoingBody = ByteBuffer()
+        inspection = nil
+        // What is empty may still hold memory that was read into; what has none needs no new one.
+        if head.capacity > 0 { head = ByteBuffer() }
+        if body.capacity > 0 { body = ByteBuffer() }
+        if fields.capacity > 0 { fields = ByteBuffer() }
+        if outgoingHead.capacity > 0 { outgoingHead = ByteBuffer() }
+        if outgoingBody.capacity > 0 { outgoingBody = ByteBuffer() }
         forgetSent()
     }
 
     func forgetSent() {
         keepsSent = false
-        sentHead = ByteBuffer()
-        sentBody = ByteBuffer()
+        if sentHead.capacity > 0 { sentHead = ByteBuffer() }
+        if sentBody.capacity > 0 { sentBody = ByteBuffer() }
     }
 
     func settleSession() {

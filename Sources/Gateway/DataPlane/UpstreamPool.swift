@@ -57,6 +57,7 @@ final class UpstreamPool {
         var bootstrap = ClientBootstrap(group: proxy.eventLoop)
             .connectTimeout(proxy.configuration.connectTimeout)
             .channelOption(.maxMessagesPerRead, value: 1)
+            .channelOption(.recvAllocator, value: HTTPServerLoop.readBuffers)
             .channelOption(.writeBufferWaterMark, value: proxy.loop.configuration.writeBufferWaterMark)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {

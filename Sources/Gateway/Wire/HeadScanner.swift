@@ -215,21 +215,23 @@ public struct HeadScanner: Sendable {
     @inline(__always)
     private static func endOfText(_ base: UnsafePointer<UInt8>, _ start: Int, _ end: Int) -> Int {
         var at = start
-        while true {
-            while at + 8 <= end {
-                let word = UnsafeRawPointer(base + at).loadUnaligned(as: UInt64.self)
-                let control = (word &- 0x2020_2020_2020_2020) & ~word
-                let flipped = word ^ 0x7F7F_7F7F_7F7F_7F7F
-                let delete = (flipped &- 0x0101_0101_0101_0101) & ~flipped
-                if (control | delete) & 0x8080_8080_8080_8080 != 0 { break }
+        while at + 8 <= end {
+            let word = UInt64(littleEndian: UnsafeRawPointer(base + at).loadUnaligned(as: UInt64.self))
+            let control = (word &- 0x2020_2020_2020_2020) & ~word
+            let flipped = word ^ 0x7F7F_7F7F_7F7F_7F7F
+            let delete = (flipped &- 0x0101_0101_0101_0101) & ~flipped
+            let found = (control | delete) & 0x8080_8080_8080_8080
+            if found == 0 {
                 at += 8
+                continue
             }
-            while base[at] >= 0x20 ? base[at] != 0x7F : base[at] == UInt8(ascii: "\t") {
-                at += 1
-                if at & 7 == start & 7, at + 8 <= end { break }
-            }
-            if !(base[at] >= 0x20 ? base[at] != 0x7F : base[at] == UInt8(ascii: "\t")) { return at }
+            // A borrow reaches only the bytes behind the first that was found.
+            at += found.trailingZeroBitCount / 8
+            if base[at] != UInt8(ascii: "\t") { return at }
+            at += 1
         }
+        while base[at] >= 0x20 ? base[at] != 0x7F : base[at] == UInt8(ascii: "\t") { at += 1 }
+        return at
     }
 
     /// Calls `body` with each field name that a `Connection` line of the last head lists.
