@@ -130,6 +130,7 @@ let package = Package(
             "HTTPTests",
             ["HTTP", "Wire", nioCore, nioPosix, nioEmbedded, nioConcurrency, logging, lifecycle]),
         tests("MCPProtocolTests", ["MCPProtocol"]),
+        tests("ObservabilityTests", ["Observability", metrics]),
         tests("ModelTests", ["Model", "RuntimeContract"]),
         tests(
             "DataPlaneTests",

@@ -17,7 +17,7 @@ struct RequestTests {
             ("/%61dapters/%61", .adapter("a")), ("/adapters/a%2Fstatus", .adapter("a/status")),
             ("/adapters/a%00b", .adapter("a\u{0}b")), ("/adapters/%C3%A9", .adapter("é")),
             ("/adapters/a/status", .status("a")), ("/adapters/a/logs?follow=true", .logs("a")), ("/healthz", .health),
-            ("/readyz", .readiness), ("/openapi.json", .contract),
+            ("/readyz", .readiness), ("/openapi.json", .contract), ("/metrics", .metrics),
         ] as [(String, ControlRoute)])
     func paths(target: String, route: ControlRoute) {
         #expect(ControlRoute(target: target) == route)
@@ -27,7 +27,7 @@ struct RequestTests {
         "other paths lead nowhere",
         arguments: [
             "", "*", "/", "//", "/adapters/", "//adapters", "/adapters//", "/adapters/a/", "/adapters/a/b",
-            "/adapters/a/status/", "/Adapters", "/adapters/%zz", "/adapters/%4", "/adapters/%FF", "/metrics",
+            "/adapters/a/status/", "/Adapters", "/adapters/%zz", "/adapters/%4", "/adapters/%FF",
             "adapters",
             "http:/adapters", "http://host", "/adapters/é%",
         ])

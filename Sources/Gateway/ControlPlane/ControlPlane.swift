@@ -47,7 +47,7 @@ public struct ControlPlane: Service {
             adapters: AdapterResource(store: store, driver: driver, configuration: configuration),
             status: StatusResource(driver: driver, projection: projection),
             logs: LogsResource(driver: driver, logger: logger),
-            projection: projection, authenticate: authenticate, logger: logger)
+            projection: projection, metrics: configuration.metrics, authenticate: authenticate, logger: logger)
     }
 
     /// Publishes what is stored, takes over what runs, and keeps both the same until graceful shutdown or cancellation.

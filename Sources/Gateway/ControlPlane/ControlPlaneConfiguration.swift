@@ -20,6 +20,8 @@ public struct ControlPlaneConfiguration: Sendable {
     public var deletionTimeout: Duration
     /// What is known of an image by name and version, where an adapter does not say otherwise; no I/O.
     public var imageDefaults: @Sendable (_ name: String, _ version: String) -> ImageDefaults?
+    /// The metrics of the process, in the text format of Prometheus.
+    public var metrics: @Sendable () -> String
     /// What time it is: for `createdAt` and the like.
     public var now: @Sendable () -> Timestamp
     /// What waiting is measured with.
@@ -34,6 +36,7 @@ public struct ControlPlaneConfiguration: Sendable {
         runtimeTimeout: Duration = .seconds(60),
         deletionTimeout: Duration = .seconds(10),
         imageDefaults: @escaping @Sendable (_ name: String, _ version: String) -> ImageDefaults? = { _, _ in nil },
+        metrics: @escaping @Sendable () -> String = { "" },
         now: @escaping @Sendable () -> Timestamp = { .now },
         clock: any Clock<Duration> = ContinuousClock()
     ) {
@@ -44,6 +47,7 @@ public struct ControlPlaneConfiguration: Sendable {
         self.runtimeTimeout = runtimeTimeout
         self.deletionTimeout = deletionTimeout
         self.imageDefaults = imageDefaults
+        self.metrics = metrics
         self.now = now
         self.clock = clock
     }

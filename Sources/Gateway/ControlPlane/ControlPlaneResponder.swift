@@ -17,6 +17,7 @@ public struct ControlPlaneResponder: Responder {
     let status: StatusResource
     let logs: LogsResource
     let projection: Projection
+    let metrics: @Sendable () -> String
     let authenticate: ControlPlaneConfiguration.Authenticator
     let logger: Logger
 
@@ -43,7 +44,7 @@ public struct ControlPlaneResponder: Responder {
             }
         }
         Counter(
-            label: "mcp_gateway_control_requests_total",
+            label: MetricName.controlRequests.rawValue,
             dimensions: [("route", route.template), ("method", request.method), ("status", String(response.status))]
         ).increment()
         return response
@@ -54,6 +55,12 @@ public struct ControlPlaneResponder: Responder {
         case (.health, _): return .json(200, ["status": "ok"])
         case (.readiness, _): return readiness
         case (.contract, _): return Self.contract
+        case (.metrics, _):
+            _ = try await principal(of: request)
+            return HTTPResponse(
+                status: 200,
+                headers: ["Content-Type": "text/plain; version=0.0.4; charset=utf-8", "Cache-Control": "no-store"],
+                body: .bytes(ByteBuffer(string: metrics())))
         case (.adapters, "POST"): return try await adapters.create(request, by: principal(of: request))
         case (.adapters, _): return try await adapters.list(request, by: principal(of: request))
         case (.adapter(let name), "PUT"): return try await adapters.replace(name, request, by: principal(of: request))

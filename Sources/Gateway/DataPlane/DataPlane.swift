@@ -33,6 +33,7 @@ public final class DataPlane: Service {
     let registry = SessionRegistry()
     /// How busy the instances are.
     let loads = PlacementLoads()
+    private let meters = AdapterMetersTable()
     private let state = Mutex(State())
     private let wallClockOffset: Int64
 
@@ -72,7 +73,7 @@ public final class DataPlane: Service {
     ///
     /// Takes effect on every loop within one turn of it; of two calls the later one wins everywhere.
     public func publish(_ directory: AdapterDirectory, _ endpoints: EndpointTable) {
-        let table = RoutingTable(directory, endpoints, loads: loads)
+        let table = RoutingTable(directory, endpoints, loads: loads, meters: meters)
         loads.forget(allBut: endpoints)
         _ = registry.end(allBut: endpoints)
         // Handed over under the lock, so that two publications reach every loop in the same order; handing over only
@@ -80,6 +81,16 @@ public final class DataPlane: Service {
         state.withLock { state in
             state.table = table
             for loop in state.loops { loop.eventLoop.execute { loop.value.publish(table) } }
+        }
+        meters.forget(allBut: table.adapters.keys)
+    }
+
+    /// Sets the gauges, which are looked at and not counted; for whoever is about to read the metrics.
+    public func showGauges() {
+        for adapter in state.withLock(\.table).adapters.values {
+            adapter.meters.show(
+                requests: adapter.candidates.reduce(0) { $0 + $1.load.requests },
+                sessions: adapter.candidates.reduce(0) { $0 + $1.load.sessions })
         }
     }
 
@@ -110,7 +121,8 @@ public final class DataPlane: Service {
 
     private func makeLoop(_ loop: HTTPServerLoop) -> ProxyLoop {
         let proxy = ProxyLoop(
-            loop: loop, configuration: configuration, seal: seal, registry: registry, authenticator: authenticator,
+            loop: loop, configuration: configuration, seal: seal, registry: registry, meters: meters[""],
+            logger: logger, authenticator: authenticator,
             control: control, wallClockOffset: wallClockOffset)
         let bound = NIOLoopBound(proxy, eventLoop: loop.eventLoop)
         let table = state.withLock { state in

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+import Metrics
 import Model
 import RuntimeContract
 import Synchronization
@@ -16,8 +17,13 @@ final class PlacementLoad: Sendable {
     /// ``InstanceHealth/closedUntil``; 1 where requests are admitted and the last one failed.
     private let gate = Atomic<UInt64>(0)
 
+    /// Where sessions are counted for people, if they are.
+    private let meters: AdapterMeters?
+
     /// A load of nothing.
-    init() {}
+    init(meters: AdapterMeters? = nil) {
+        self.meters = meters
+    }
 
     /// Live sessions, and those that are about to begin.
     var sessions: Int { sessionCount.load(ordering: .relaxed) + expectedCount.load(ordering: .relaxed) }
@@ -44,10 +50,16 @@ final class PlacementLoad: Sendable {
     func settleSession() { expectedCount.subtract(1, ordering: .relaxed) }
 
     /// Counts a session that ``SessionRegistry`` took in.
-    func beginSession() { sessionCount.add(1, ordering: .relaxed) }
+    func beginSession() {
+        sessionCount.add(1, ordering: .relaxed)
+        meters?.sessionsOpened.increment()
+    }
 
     /// Ends what ``beginSession()`` began.
-    func endSession() { sessionCount.subtract(1, ordering: .relaxed) }
+    func endSession() {
+        sessionCount.subtract(1, ordering: .relaxed)
+        meters?.sessionsClosed.increment()
+    }
 
     // MARK: - Health
 
@@ -99,13 +111,15 @@ final class PlacementLoads: Sendable {
     /// What may be placed on the instances of `workload` in `table`, in the order of their ordinals.
     ///
     /// A new incarnation starts with no load; one that is still there keeps its own.
-    func candidates(of workload: WorkloadID, in table: EndpointTable) -> [PlacementCandidate] {
+    func candidates(
+        of workload: WorkloadID, in table: EndpointTable, meters: AdapterMeters? = nil
+    ) -> [PlacementCandidate] {
         let endpoints = table.instances[workload] ?? []
         return loads.withLock { loads in
             endpoints.map { endpoint in
                 let key = Key(instance: endpoint.id, incarnation: endpoint.incarnation)
                 if let load = loads[key] { return PlacementCandidate(endpoint: endpoint, load: load) }
-                let load = PlacementLoad()
+                let load = PlacementLoad(meters: meters)
                 loads[key] = load
                 return PlacementCandidate(endpoint: endpoint, load: load)
             }

@@ -29,6 +29,7 @@ extension ProxyExchange {
     /// Answers with `fault` now.
     func respond(_ fault: GatewayFault) {
         let content = faultBody(fault)
+        (adapter?.meters ?? proxy.meters).answered(method, status: fault.status)
         closesClient = client.closesAfterAnswer || !clientIsHTTP11
         var out = client.channel.allocator.buffer(capacity: 512)
         ResponseHeadWriter.begin(status: fault.status, into: &out)

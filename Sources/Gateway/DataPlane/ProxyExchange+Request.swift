@@ -87,15 +87,31 @@ extension ProxyExchange {
             session.binding.kind == kind
         else { return reject(.sessionNotFound) }
         guard !proxy.hasEnded(session) else { return reject(.sessionNotFound) }
-        guard let instance = adapter.instance(of: session.binding) else {
-            proxy.endSession(session)
-            return reject(.sessionNotFound)
-        }
+        guard let instance = adapter.instance(of: session.binding) else { return reject(absence(of: session, adapter)) }
         self.session = session
         start(instance, request)
     }
 
+<<<<<<< HEAD
     /// Keeps the field lines of the request until it is known where it goes.
+=======
+    /// What is answered where the instance of `session` can't be found.
+    ///
+    /// A server that somebody else runs keeps its sessions while this gateway does not see it, before it was first asked
+    /// say; everywhere else what can't be found has lost its memory.
+    private func absence(of session: BoundSession, _ adapter: AdapterTarget) -> GatewayFault {
+        let ordinal = session.binding.ordinal
+        if adapter.route.authorities.indices.contains(Int(ordinal)),
+            !adapter.instances.contains(where: { $0.ordinal == ordinal })
+        {
+            return .unavailable(retryAfterSeconds: 1)
+        }
+        proxy.endSession(session)
+        return .sessionNotFound
+    }
+
+    /// Everything for the instance but the request line, `Host`, and the framing of the body.
+>>>>>>> 5015c32 (Count what the gateway does, and show it at /metrics)
     private func prepareFields(_ request: RequestView) {
         fields = client.channel.allocator.buffer(capacity: request.head.length + 512)
         writeFields(of: request, into: &fields)
@@ -224,8 +240,11 @@ extension ProxyExchange {
             guard let adapter, let id = proxy.view(of: bytes)?.value(of: .mcpSessionID) else { return nil }
             return proxy.session(id, adapter: adapter.name, principal: principal.id)
         }
-        guard let session, session.binding.kind == .streamable, let instance = adapter?.instance(of: session.binding)
+        guard let session, session.binding.kind == .streamable, let adapter, !proxy.hasEnded(session)
         else { return respond(.sessionNotFound) }
+        guard let instance = adapter.instance(of: session.binding) else {
+            return respond(absence(of: session, adapter))
+        }
         self.session = session
         start(instance)
     }

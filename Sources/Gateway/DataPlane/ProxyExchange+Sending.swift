@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 
 import HTTP
+import Logging
 import MCPProtocol
+import Metrics
 import Model
 import NIOCore
+import Observability
 import RuntimeContract
 import Wire
 
@@ -47,7 +50,11 @@ extension ProxyExchange {
     func noteFailure() {
         guard let instance else { return }
         isTrial = false
-        _ = instance.load.failed(at: proxy.uptime, proxy.configuration.ejection)
+        guard instance.load.failed(at: proxy.uptime, proxy.configuration.ejection) else { return }
+        adapter?.meters.ejections.increment()
+        proxy.logger.warning(
+            "an instance that fails again and again is left out for a while",
+            metadata: [LogKey.instance: "\(instance.endpoint.id)", LogKey.endpoint: "\(instance.endpoint.endpoint)"])
     }
 
     /// The instance has begun to answer.
@@ -292,6 +299,10 @@ extension ProxyExchange {
         upstream = nil
         guard let instance else { return }
         noteFailure()
+        adapter?.meters.connectFailures.increment()
+        proxy.logger.debug(
+            "an instance takes no connection",
+            metadata: [LogKey.instance: "\(instance.endpoint.id)", LogKey.endpoint: "\(instance.endpoint.endpoint)"])
         tried.append(instance.endpoint.id)
         release(instance)
         if session == nil { return place(for: placementPurpose) }
@@ -311,6 +322,7 @@ extension ProxyExchange {
         tried.append(failed.endpoint.id)
         guard let other = choose(for: placementPurpose) else { return false }
         hasRetried = true
+        adapter?.meters.retries.increment()
         let wasTrial = isTrial
         isTrial = false
         release(failed)
@@ -328,6 +340,7 @@ extension ProxyExchange {
     func sendAgain() -> Bool {
         guard !hasRetried, keepsSent, isRequestComplete, isSafeToSendAgain, let instance else { return false }
         hasRetried = true
+        adapter?.meters.retries.increment()
         upstream = nil
         outgoingHead = sentHead
         outgoingBody = sentBody

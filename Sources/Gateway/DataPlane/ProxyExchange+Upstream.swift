@@ -40,6 +40,7 @@ extension ProxyExchange {
         let wantsPayload = writeFraming(response, into: &out)
         out.writeStaticString("\r\n")
         hasAnswerBegun = true
+        adapter?.meters.answered(method, status: response.status)
         if isEventStream { beginEvents() }
         if isRequestComplete { forgetRequest() } else { forgetSent() }
         // Small answers leave with their head: the body that is here already is appended by `upstreamBody`,

@@ -18,6 +18,9 @@ final class ProxyLoop: RequestRouter {
     let configuration: DataPlaneConfiguration
     let seal: SessionSeal
     let registry: SessionRegistry
+    /// What is counted for requests to adapters that don't exist.
+    let meters: AdapterMeters
+    let logger: Logger
     /// The snapshot that routing reads.
     private(set) var table = RoutingTable.empty
     /// Reads the heads of answers.
@@ -35,12 +38,15 @@ final class ProxyLoop: RequestRouter {
 
     init(
         loop: HTTPServerLoop, configuration: DataPlaneConfiguration, seal: SessionSeal, registry: SessionRegistry,
+        meters: AdapterMeters, logger: Logger,
         authenticator: any Authenticator, control: any Responder, wallClockOffset: Int64
     ) {
         self.loop = loop
         self.configuration = configuration
         self.seal = seal
         self.registry = registry
+        self.meters = meters
+        self.logger = logger
         self.authenticator = authenticator
         self.control = TaskResponder(CrossOrigin(control))
         self.wallClockOffset = wallClockOffset

@@ -17,12 +17,15 @@ final class RoutingTable: Sendable {
     }
 
     /// Puts together who the adapters are and where their instances answer.
-    convenience init(_ directory: AdapterDirectory, _ endpoints: EndpointTable, loads: PlacementLoads) {
+    convenience init(
+        _ directory: AdapterDirectory, _ endpoints: EndpointTable, loads: PlacementLoads, meters: AdapterMetersTable
+    ) {
         var adapters: [String: AdapterTarget] = [:]
         for route in directory.routes.values {
-            let candidates = loads.candidates(of: route.name.workload, in: endpoints)
+            let own = meters[route.name.rawValue]
+            let candidates = loads.candidates(of: route.name.workload, in: endpoints, meters: own)
             adapters[route.name.rawValue] = AdapterTarget(
-                route, candidates, expectsInstances: endpoints.expectsInstances(of: route.name.workload))
+                route, candidates, meters: own, expectsInstances: endpoints.expectsInstances(of: route.name.workload))
         }
         self.init(adapters: adapters)
     }
@@ -38,6 +41,8 @@ final class AdapterTarget: Sendable {
     let candidates: [PlacementCandidate]
     /// The instances that can be reached.
     let instances: [InstanceTarget]
+    /// What is counted for it.
+    let meters: AdapterMeters
     /// What is known of its server's revisions.
     let policy: RoutePolicy
     /// The name of the header field that keeps requests together, in lower case; empty for none.
@@ -45,7 +50,10 @@ final class AdapterTarget: Sendable {
     /// Whether an instance is being started.
     let expectsInstances: Bool
 
-    init(_ route: AdapterRoute, _ candidates: [PlacementCandidate], expectsInstances: Bool) {
+    init(
+        _ route: AdapterRoute, _ candidates: [PlacementCandidate], meters: AdapterMeters, expectsInstances: Bool
+    ) {
+        self.meters = meters
         self.route = route
         self.expectsInstances = expectsInstances
         name = route.name.rawValue

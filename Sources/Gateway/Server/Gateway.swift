@@ -10,6 +10,7 @@ internal import MCPProtocol
 internal import Model
 internal import NIOCore
 internal import NIOPosix
+internal import Observability
 internal import ProcessRuntime
 internal import RemoteRuntime
 internal import RuntimeContract
@@ -84,6 +85,7 @@ public struct Gateway: Sendable {
         store: AdapterStore, driver: RuntimeWithRemotes, group: MultiThreadedEventLoopGroup
     ) async throws {
         let relay = RoutingRelay()
+        let metrics = PrometheusRegistry.shared
         let images = catalogue?.images ?? []
         let control = ControlPlane(
             store: store, driver: driver,
@@ -92,7 +94,8 @@ public struct Gateway: Sendable {
                 imageDefaults: { name, version in
                     images.first { $0.name == name && $0.version == version }
                         .map { ImageDefaults(transport: $0.transport, path: $0.path) }
-                }),
+                },
+                metrics: { metrics.text() }),
             publish: { relay.publish($0, $1) }, logger: Logger(label: "control"))
         let announce = announce
         let plane = DataPlane(
@@ -105,6 +108,7 @@ public struct Gateway: Sendable {
                 ServiceNotifier.ready("listening on \(urls.joined(separator: " "))")
             })
         relay.connect(plane)
+        metrics.beforeReading { [weak plane] in plane?.showGauges() }
         // Stopped in the reverse order: traffic first, then the reconciler, then the servers.
         // Until what runs from before is taken over, its sessions look lost: clients wait in the kernel's queue, or try again.
         let late = LateService(service: plane) { await control.recovered(atMost: Self.recoveryPatience) }

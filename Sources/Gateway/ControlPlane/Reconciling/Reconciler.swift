@@ -149,7 +149,7 @@ extension Reconciler {
             outcome = .failed(retryIn: note(error, id))
         }
         Counter(
-            label: "mcp_gateway_reconciles_total",
+            label: MetricName.reconciles.rawValue,
             dimensions: [("outcome", outcome == .succeeded ? "succeeded" : "failed")]
         ).increment()
         let now = elapsed()

@@ -9,6 +9,7 @@ enum ControlRoute: Hashable {
     case health
     case readiness
     case contract
+    case metrics
 
     /// The resource that a request target names, or `nil` when it names none.
     ///
@@ -34,6 +35,7 @@ enum ControlRoute: Hashable {
         case (1, "healthz"): self = .health
         case (1, "readyz"): self = .readiness
         case (1, "openapi.json"): self = .contract
+        case (1, "metrics"): self = .metrics
         default: return nil
         }
     }
@@ -43,7 +45,7 @@ enum ControlRoute: Hashable {
         switch self {
         case .adapters: ["GET", "HEAD", "POST"]
         case .adapter: ["GET", "HEAD", "PUT", "DELETE"]
-        case .status, .logs, .health, .readiness, .contract: ["GET", "HEAD"]
+        case .status, .logs, .health, .readiness, .contract, .metrics: ["GET", "HEAD"]
         }
     }
 
@@ -57,6 +59,7 @@ enum ControlRoute: Hashable {
         case .health: "/healthz"
         case .readiness: "/readyz"
         case .contract: "/openapi.json"
+        case .metrics: "/metrics"
         }
     }
 

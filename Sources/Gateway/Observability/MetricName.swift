@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+
+/// The names of all metrics: `mcp_gateway_`, what is counted in the words of the docs, `_total` for what only grows.
+///
+/// Labels have few values: adapters yes, sessions, principals and paths never.
+public enum MetricName: String, CaseIterable, Sendable {
+    /// Answers to requests on the routes of adapters, by `adapter`, `method` and `status` (`2xx` …); an adapter that
+    /// does not exist is the empty one.
+    case requests = "mcp_gateway_requests_total"
+    /// Requests and streams of an adapter that are not over.
+    case requestsInFlight = "mcp_gateway_requests_in_flight"
+    /// Sessions of an adapter that this gateway knows to be live.
+    case sessions = "mcp_gateway_sessions"
+    /// Sessions that this gateway has seen the first time.
+    case sessionsOpened = "mcp_gateway_sessions_opened_total"
+    /// Sessions that ended, or were idle for too long.
+    case sessionsClosed = "mcp_gateway_sessions_closed_total"
+    /// Connections to an instance that could not be made.
+    case connectFailures = "mcp_gateway_upstream_connect_failures_total"
+    /// Requests that were sent again, to the same or to another instance.
+    case retries = "mcp_gateway_retries_total"
+    /// How often an instance was left out of placement for its failures.
+    case ejections = "mcp_gateway_ejections_total"
+    /// Attempts to bring a workload up to date, by `outcome`.
+    case reconciles = "mcp_gateway_reconciles_total"
+    /// Answers of the control plane, by `route`, `method` and `status`.
+    case controlRequests = "mcp_gateway_control_requests_total"
+
+    /// What it counts, for people.
+    var help: String {
+        switch self {
+        case .requests: "Answers to requests on the routes of adapters"
+        case .requestsInFlight: "Requests and streams that are not over"
+        case .sessions: "Live sessions"
+        case .sessionsOpened: "Sessions seen the first time"
+        case .sessionsClosed: "Sessions that ended or were idle for too long"
+        case .connectFailures: "Connections to instances that could not be made"
+        case .retries: "Requests that were sent again"
+        case .ejections: "Instances left out of placement for their failures"
+        case .reconciles: "Attempts to bring a workload up to date"
+        case .controlRequests: "Answers of the control plane"
+        }
+    }
+}

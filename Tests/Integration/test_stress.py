@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: MIT
+"""Sessions over three instances and two gateways that share their keys, while both are killed at random.
+
+MCP_GATEWAY_STRESS_SECONDS says how long (20 by default), MCP_GATEWAY_STRESS_SEED repeats the same choices.
+"""
+
+import http.client
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from harness import processes
+from harness.api import ControlPlane
+from harness.gateway import Gateway
+from harness.places import TESTS
+from harness.raw import MCP_HEADERS, rpc
+from harness.waiting import until
+from test_remote import free_port
+
+SECONDS = float(os.environ.get("MCP_GATEWAY_STRESS_SECONDS", "20"))
+SEED = int(os.environ.get("MCP_GATEWAY_STRESS_SEED", str(random.randrange(1 << 30))))
+WORKERS = 12
+SESSIONS = 20  # of each worker
+TARGET = "/adapters/counting/mcp"
+
+
+class Server:
+    """An instance that is not the gateways' own, so that both can use it."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.lives = 0
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, str(TESTS / "servers" / "counting.py"), str(self.port)]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        processes.started_here(self.process.pid)
+
+    def kill(self) -> None:
+        # Counted before, so that nobody can see the loss and not the reason.
+        self.lives += 1
+        self.process.kill()
+        self.process.wait()
+
+
+class World:
+    def __init__(self, directory: Path) -> None:
+        self.servers = [Server() for _ in range(3)]
+        key = directory / "keys"
+        self.gateways = [
+            Gateway(directory / f"gateway{index}", environment={"MCP_GATEWAY_SESSION_KEY_FILE": str(key)})
+            for index in range(2)
+        ]
+        self.ports = [0, 0]
+        for index, gateway in enumerate(self.gateways):
+            gateway.start()
+            api = ControlPlane(gateway)
+            urls = [f"http://127.0.0.1:{server.port}" for server in self.servers]
+            created = api.request("POST", "/adapters", json={"name": "counting", "url": urls})
+            assert created.status_code == 201, created.text
+            api.wait_until_ready("counting", 3)
+            self.ports[index] = gateway.port
+        self.lives = lambda: tuple(server.lives for server in self.servers)
+
+    def restart_gateway(self, index: int) -> None:
+        self.gateways[index].kill()
+        self.gateways[index].start()
+        self.ports[index] = self.gateways[index].port
+
+
+class Worker(threading.Thread):
+    """Opens sessions and calls in them, one request at a time, through whichever gateway."""
+
+    def __init__(self, world: World, number: int, stop: threading.Event) -> None:
+        super().__init__(daemon=True)
+        self.world, self.stop_event = world, stop
+        self.random = random.Random(SEED + number)
+        self.connections: dict[int, http.client.HTTPConnection] = {}
+        self.faults: list[str] = []
+        self.answered = self.lost = self.failed = 0
+        self.longest = 0.0
+
+    def post(self, body: bytes, session: str | None) -> tuple[int, dict[str, str], bytes] | None:
+        """The answer, or None where the gateway died; a TimeoutError is a request that hung."""
+        port = self.random.choice(self.world.ports)
+        connection = self.connections.pop(port, None) or http.client.HTTPConnection("127.0.0.1", port, timeout=15)
+        headers = MCP_HEADERS | ({"Mcp-Session-Id": session, "MCP-Protocol-Version": "2025-11-25"} if session else {})
+        began = time.monotonic()
+        try:
+            connection.request("POST", TARGET, body, headers)
+            response = connection.getresponse()
+            answer = response.status, {k.lower(): v for k, v in response.getheaders()}, response.read()
+        except TimeoutError:
+            raise
+        except (OSError, http.client.HTTPException):
+            connection.close()
+            return None
+        self.longest = max(self.longest, time.monotonic() - began)
+        self.connections[port] = connection
+        return answer
+
+    def run(self) -> None:
+        try:
+            self.work()
+        except TimeoutError:
+            self.faults.append("a request hung")
+        except Exception as error:  # noqa: BLE001 - the test must hear of it
+            self.faults.append(f"{type(error).__name__}: {error}")
+
+    def work(self) -> None:
+        # sealed id → the server's id, its count, how many requests may have been counted unseen, lives when it began
+        sessions: dict[str, list] = {}
+        while not self.stop_event.is_set():
+            if len(sessions) < SESSIONS:
+                lives = self.world.lives()
+                answer = self.post(rpc("initialize"), None)
+                if answer is None or answer[0] != 200:
+                    self.note(answer)
+                    continue
+                self.answered += 1
+                result = json.loads(answer[2])["result"]
+                sessions[answer[1]["mcp-session-id"]] = [result["session"], 0, 0, lives]
+                continue
+            sealed = self.random.choice(list(sessions))
+            state = sessions[sealed]
+            answer = self.post(rpc("tools/call", {"name": "count"}), sealed)
+            if answer is not None and answer[0] == 404:
+                self.lost += 1
+                if self.world.lives() == state[3]:
+                    self.faults.append("a session was lost though no server was killed")
+                del sessions[sealed]
+            elif answer is None or answer[0] != 200:
+                self.note(answer)
+                state[2] += 1
+            else:
+                self.answered += 1
+                result = json.loads(answer[2])["result"]
+                if result["session"] != state[0]:
+                    self.faults.append(f"misrouted: {state[0]} came to {result['session']}")
+                if not state[1] + 1 <= result["count"] <= state[1] + 1 + state[2]:
+                    self.faults.append(f"{result['count']} after {state[1]}, with {state[2]} unseen")
+                state[1:3] = [result["count"], 0]
+
+    def note(self, answer: tuple[int, dict[str, str], bytes] | None) -> None:
+        self.failed += 1
+        if answer is not None and answer[0] not in (502, 503):
+            self.faults.append(f"{answer[0]} {answer[2][:200]!r}")
+        self.stop_event.wait(0.01)
+
+
+@pytest.mark.timeout(SECONDS + 120)
+def test_no_request_is_misrouted_or_hangs_while_gateways_and_servers_are_killed(tmp_path: Path) -> None:
+    print(f"seed {SEED}")
+    world = World(tmp_path)
+    stop = threading.Event()
+    workers = [Worker(world, number, stop) for number in range(WORKERS)]
+    choice = random.Random(SEED)
+    kills = {"server": 0, "gateway": 0}
+    try:
+        for worker in workers:
+            worker.start()
+        until(lambda: all(worker.answered > SESSIONS for worker in workers), "all sessions are open", 60)
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end and not any(worker.faults for worker in workers):
+            stop.wait(choice.uniform(0.2, 1.5))
+            if choice.random() < 0.5:
+                server = choice.choice(world.servers)
+                server.kill()
+                stop.wait(choice.uniform(0, 1))
+                server.start()
+                kills["server"] += 1
+            else:
+                world.restart_gateway(choice.randrange(2))
+                kills["gateway"] += 1
+    finally:
+        stop.set()
+        for worker in workers:
+            worker.join(30)
+        for gateway in world.gateways:
+            gateway.stop()
+        for server in world.servers:
+            server.process.kill()
+            server.process.wait()
+    faults = [fault for worker in workers for fault in worker.faults]
+    print(kills, {name: sum(getattr(worker, name) for worker in workers) for name in ("answered", "lost", "failed")},
+          f"longest {max(worker.longest for worker in workers):.2f} s")  # fmt: skip
+    assert not any(worker.is_alive() for worker in workers), "a request hung"
+    assert not faults, f"seed {SEED}: {faults[:10]}"
+    assert kills["server"] and kills["gateway"]
