@@ -40,6 +40,47 @@ struct UpstreamFailureTests {
         }
     }
 
+    @Test("checklist 7, 17: before anything is known the answer is 503, since a 404 would end sessions that live")
+    func nothingKnown() async throws {
+        try await withGateway { gateway in
+            let answer = try await gateway.post(toolCall(), ["Mcp-Session-Id: some"])
+            #expect(answer.status == 503)
+            #expect(answer["Retry-After"] == "1")
+            #expect(answer.errorID == "7")
+            try gateway.publish([TestGateway.Instance](), name: "other")
+            // Every loop hears of it, one after the other.
+            for _ in 0..<100 {
+                if try await gateway.post(toolCall()).status == 404 { return }
+            }
+            Issue.record("an adapter that does not exist is 404 once that is known")
+        }
+    }
+
+    @Test("checklist 17: a session of a server of others is 503 while that is not seen, and goes on when it is")
+    func unseenRemote() async throws {
+        try await withRawServer { gateway, server in
+            let instances = [TestGateway.Instance.tcp(server.port, "remote:away")]
+            try gateway.publish(instances, authorities: ["away"])
+            let client = try await gateway.connect()
+            try await client.send(gateway.request("POST", "/adapters/a/mcp", [], initializeRequest))
+            let upstream = try await server.accept()
+            #expect(try await upstream.request()["Host"] == "away")
+            try await upstream.send("HTTP/1.1 200 OK\r\nMcp-Session-Id: x\r\nContent-Length: 2\r\n\r\n{}")
+            let session = try #require(try await client.answer()["Mcp-Session-Id"])
+            try gateway.publish([TestGateway.Instance](), authorities: ["away"])
+            try await client.send(
+                gateway.request("POST", "/adapters/a/mcp", ["Mcp-Session-Id: \(session)"], toolCall()))
+            #expect(try await client.answer().status == 503)
+            try gateway.publish(instances, authorities: ["away"])
+            try await client.send(
+                gateway.request("POST", "/adapters/a/mcp", ["Mcp-Session-Id: \(session)"], toolCall()))
+            let again = try await server.accept()
+            #expect(try await again.request()["Mcp-Session-Id"] == "x")
+            try await again.send(Self.fine)
+            #expect(try await client.answer().status == 200)
+        }
+    }
+
     @Test("checklist 58: a session whose instance takes no connection is answered 503, and goes on later")
     func boundConnectRefused() async throws {
         let server = try await RawServer.listen()

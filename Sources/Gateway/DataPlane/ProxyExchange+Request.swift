@@ -10,7 +10,10 @@ import Wire
 extension ProxyExchange {
     /// Looks at the head and decides what can be decided without the body.
     func begin(_ request: RequestView, _ path: AdapterPath) {
-        guard let adapter = proxy.table.adapters[path.name] else { return reject(.adapterNotFound) }
+        guard let adapter = proxy.table.adapters[path.name] else {
+            // A 404 would make clients give up their sessions while this gateway is only starting.
+            return reject(proxy.table.isKnown ? .adapterNotFound : .unavailable(retryAfterSeconds: 1))
+        }
         do {
             principal = try proxy.principal(request)
         } catch {

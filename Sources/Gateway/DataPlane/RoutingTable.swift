@@ -9,11 +9,15 @@ final class RoutingTable: Sendable {
     /// The adapters by name.
     let adapters: [String: AdapterTarget]
 
-    /// Before anything is known.
-    static let empty = RoutingTable(adapters: [:])
+    /// Whether anything was published yet: before that, an adapter that is not here may exist all the same.
+    let isKnown: Bool
 
-    private init(adapters: [String: AdapterTarget]) {
+    /// Before anything is known.
+    static let empty = RoutingTable(adapters: [:], isKnown: false)
+
+    private init(adapters: [String: AdapterTarget], isKnown: Bool) {
         self.adapters = adapters
+        self.isKnown = isKnown
     }
 
     /// Puts together who the adapters are and where their instances answer.
@@ -27,7 +31,7 @@ final class RoutingTable: Sendable {
             adapters[route.name.rawValue] = AdapterTarget(
                 route, candidates, meters: own, expectsInstances: endpoints.expectsInstances(of: route.name.workload))
         }
-        self.init(adapters: adapters)
+        self.init(adapters: adapters, isKnown: true)
     }
 }
 
