@@ -38,8 +38,9 @@ extension ProxyExchange {
     }
 }
 
-/// Highest random weight: each key has an order of the instances of its own, and goes to the first that there is. When
-/// an instance goes, only its keys move; every gateway comes to the same result without a word to the others.
+/// Highest random weight: each key has an order of the instances of its own, and goes to the first that there is.
+///
+/// When an instance goes, only its keys move; every gateway comes to the same result without a word to the others.
 enum Rendezvous {
     /// FNV-1a: the same in every process, unlike `Hasher`.
     static func hash(_ bytes: some Sequence<UInt8>) -> UInt64 {

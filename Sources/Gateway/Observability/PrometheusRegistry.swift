@@ -120,7 +120,7 @@ public final class PrometheusRegistry: MetricsFactory {
     }
 }
 
-/// One series. Its kind says what of it is written down.
+/// One series, whose kind says what of it is written down.
 private final class Series: CounterHandler, MeterHandler, RecorderHandler, TimerHandler {
     enum Kind: String {
         case counter, gauge, summary
