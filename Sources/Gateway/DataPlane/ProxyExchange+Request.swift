@@ -95,9 +95,6 @@ extension ProxyExchange {
         start(instance, request)
     }
 
-<<<<<<< HEAD
-    /// Keeps the field lines of the request until it is known where it goes.
-=======
     /// What is answered where the instance of `session` can't be found.
     ///
     /// A server that somebody else runs keeps its sessions while this gateway does not see it, before it was first asked
@@ -113,8 +110,7 @@ extension ProxyExchange {
         return .sessionNotFound
     }
 
-    /// Everything for the instance but the request line, `Host`, and the framing of the body.
->>>>>>> 5015c32 (Count what the gateway does, and show it at /metrics)
+    /// Keeps the field lines of the request until it is known where it goes.
     private func prepareFields(_ request: RequestView) {
         fields = client.channel.allocator.buffer(capacity: request.head.length + 512)
         writeFields(of: request, into: &fields)
