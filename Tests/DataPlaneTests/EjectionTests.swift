@@ -22,7 +22,7 @@ struct EjectionTests {
         /// Ends ``run()``, by a connection that it hears of.
         func stop() async throws {
             isStopped.withLockedValue { $0 = true }
-            try await RawConnection.connect(port: server.port).flushAndClose()
+            try await RawConnection.connect(port: server.port).close()
         }
 
         func run() async throws {
