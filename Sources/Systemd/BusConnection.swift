@@ -128,7 +128,10 @@ final class BusConnection {
         let unitInterface = "org.freedesktop.systemd1.Unit"
         let service = "org.freedesktop.systemd1.Service"
         var state = UnitState()
-        state.isLoaded = try property("LoadState", "s", of: path, unitInterface) { $0.readText() == "loaded" }
+        state.isLoaded = try property("LoadState", "s", of: path, unitInterface) { message in
+            // A transient unit may be "bad-setting" after the manager was executed anew, and runs nevertheless.
+            message.readText() != "not-found"
+        }
         guard state.isLoaded else { return state }
         state.active = try property("ActiveState", "s", of: path, unitInterface) { $0.readText() ?? "" }
         state.invocation = try property("InvocationID", "ay", of: path, unitInterface) { message in

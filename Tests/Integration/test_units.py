@@ -14,6 +14,7 @@ import pytest
 from harness.api import ControlPlane
 from harness.clients import call, legacy_client
 from harness.gateway import Gateway
+from harness.places import BINARY, ROOT, SAMPLES_PYTHON
 from harness.waiting import until
 
 SCOPE = os.environ.get("MCP_GATEWAY_TEST_SYSTEMD", "")
@@ -151,3 +152,84 @@ def test_limits_that_the_machine_cannot_enforce_are_said_to_be_so(unit_gateway: 
     unenforced = api.status("limited").get("unenforcedLimits", [])
     if "memory" not in controllers:
         assert unenforced == ["memory"]
+
+
+@pytest.mark.parametrize("what", [["daemon-reexec"], ["restart", "dbus.service"]], ids=["manager", "bus"])
+def test_a_manager_or_bus_that_was_restarted_is_found_again(unit_gateway: Gateway, what: list[str]) -> None:
+    api = ControlPlane(unit_gateway)
+    api.deploy("watched", "mcp-example")
+    [unit] = units()
+    before = systemctl("show", "--value", "-p", "InvocationID", unit)
+    systemctl(*what)
+    until(lambda: systemctl("show", "--value", "-p", "InvocationID", unit) == before, "the unit is still there", 10)
+    os.kill(int(systemctl("show", "--value", "-p", "MainPID", unit)), signal.SIGKILL)
+    until(lambda: api.status("watched")["instances"][0]["restarts"] == 1, "its death is noticed", seconds=15)
+    api.wait_until_ready("watched")
+    api.deploy("new", "mcp-example")
+    assert len(units()) == 2
+
+
+class Service:
+    """The gateway as it is installed; a client's view of it."""
+
+    url = "http://127.0.0.1:8000"
+    port = 8000
+    log = ""
+
+    def mcp(self, adapter: str) -> str:
+        return f"{self.url}/adapters/{adapter}/mcp"
+
+    def property(self, name: str) -> str:
+        return systemctl("show", "--value", "-p", name, "mcp-gateway.service").strip()
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    command = [str(ROOT / "deployment" / "systemd" / "install"), *(["--user"] if SCOPE == "user" else []), str(BINARY)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    yield Service()
+    systemctl("stop", "mcp-gateway.socket", "mcp-gateway.service")
+    for unit in units():
+        systemctl("stop", unit)
+
+
+def deploy_example(service: Service, name: str) -> ControlPlane:
+    api = ControlPlane(service)  # type: ignore[arg-type]
+    body = {"name": name, "command": str(SAMPLES_PYTHON), "arguments": [str(ROOT / "dev" / "servers" / "example.py")]}
+    answer = api.request("POST", "/adapters", json=body)
+    assert answer.status_code in (201, 409), answer.text
+    api.wait_until_ready(name)
+    return api
+
+
+async def test_the_service_is_restarted_and_nobody_notices(service: Service) -> None:
+    assert service.property("ActiveState") == "active"
+    assert service.property("StatusText") == f"listening on {service.url}"
+    api = deploy_example(service, "through")
+    async with legacy_client(service.mcp("through")) as client:
+        first = await call(client, "count")
+        systemctl("restart", "mcp-gateway.service")
+        assert await call(client, "count") == first + 1
+        os.kill(int(service.property("MainPID")), signal.SIGKILL)
+        # The manager's socket listens on: the call waits for the next gateway.
+        assert await call(client, "count") == first + 2
+    assert service.property("NRestarts") == "1"
+    api.delete("through")
+
+
+def test_a_gateway_that_hangs_is_replaced(service: Service) -> None:
+    folder = Path("/run/systemd/system" if SCOPE == "system" else f"/run/user/{os.getuid()}/systemd/user")
+    drop_in = folder / "mcp-gateway.service.d" / "watchdog.conf"
+    drop_in.parent.mkdir(parents=True, exist_ok=True)
+    drop_in.write_text("[Service]\nWatchdogSec=1\n")
+    systemctl("daemon-reload")
+    systemctl("restart", "mcp-gateway.service")
+    before = service.property("MainPID")
+    time.sleep(2.5)
+    assert service.property("MainPID") == before, "it lives as long as it answers"
+    os.kill(int(before), signal.SIGSTOP)
+    until(lambda: service.property("MainPID") not in ("0", before), "it is replaced", seconds=20)
+    until(lambda: service.property("ActiveState") == "active", "the new one is ready", seconds=20)
+    drop_in.unlink()
+    systemctl("daemon-reload")
