@@ -63,11 +63,15 @@ let package = Package(
             dependencies: ["Server", "Bridge", "Spawn", arguments, system, logging, lifecycle, signals],
             swiftSettings: strict),
 
+        room("JSON", "JSON"),
+        room("YAML", "YAML", ["CYAML"]),
+        room("Curl", "Curl", ["CCurl"]),
+
         room("Wire", "Gateway/Wire"),
         room("HTTP", "Gateway/HTTP", ["Wire", nioCore, nioPosix, logging, lifecycle]),
         room("TLS", "Gateway/TLS", [nioCore, nioTLS, nioSSL, logging, lifecycle]),
         room("MCPProtocol", "Gateway/Protocol", [crypto]),
-        room("Model", "Gateway/Model", ["RuntimeContract"]),
+        room("Model", "Gateway/Model", ["JSON", "RuntimeContract"]),
         room("Identity", "Gateway/Identity", ["Model"]),
         room("Observability", "Gateway/Observability", [logging, metrics]),
         room(
@@ -79,7 +83,7 @@ let package = Package(
         room(
             "ControlPlane", "Gateway/ControlPlane",
             [
-                "HTTP", "Model", "Identity", "Observability", "Store", "RuntimeContract",
+                "HTTP", "JSON", "Model", "Identity", "Observability", "Store", "RuntimeContract",
                 nioCore, logging, metrics, tracing, lifecycle,
             ]),
         room(
@@ -87,7 +91,7 @@ let package = Package(
             [
                 "Wire", "HTTP", "TLS", "MCPProtocol", "Model", "Identity", "Observability", "DataPlane", "ControlPlane",
                 "Store",
-                "RuntimeContract", "ProcessRuntime", "RemoteRuntime", "CYAML", configuration, system, nioCore, nioPosix,
+                "RuntimeContract", "ProcessRuntime", "RemoteRuntime", "YAML", configuration, system, nioCore, nioPosix,
                 logging,
                 lifecycle, signals,
             ]),
@@ -110,12 +114,20 @@ let package = Package(
                 lifecycle,
             ]),
 
-        room("Store", "Store", ["Model", "RuntimeContract", "CSQLite"]),
+        room(
+            "KubernetesRuntime", "Runtimes/Kubernetes",
+            ["RuntimeContract", "Curl", "JSON", "YAML", "Spawn", logging, lifecycle]),
+
+        room("Store", "Store", ["JSON", "Model", "RuntimeContract", "CSQLite"]),
 
         .systemLibrary(
             name: "CSQLite", path: "Sources/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(
             name: "CYAML", path: "Sources/CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .target(
+            name: "CCurl", path: "Sources/CCurl",
+            cSettings: Context.environment["CI"] == "true" ? [.treatAllWarnings(as: .error)] : [],
+            linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
         .target(
             name: "CSpawn", path: "Sources/CSpawn",
             cSettings: Context.environment["CI"] == "true" ? [.treatAllWarnings(as: .error)] : []),
@@ -131,7 +143,10 @@ let package = Package(
             ["HTTP", "Wire", nioCore, nioPosix, nioEmbedded, nioConcurrency, logging, lifecycle]),
         tests("MCPProtocolTests", ["MCPProtocol"]),
         tests("ObservabilityTests", ["Observability", metrics]),
-        tests("ModelTests", ["Model", "RuntimeContract"]),
+                tests("JSONTests", ["JSON"]),
+        tests("YAMLTests", ["YAML"]),
+        tests("CurlTests", ["Curl", nioCore, nioPosix]),
+        tests("ModelTests", ["JSON", "Model", "RuntimeContract"]),
         tests(
             "DataPlaneTests",
             [
@@ -142,7 +157,8 @@ let package = Package(
         tests(
             "ControlPlaneTests",
             [
-                "ControlPlane", "HTTP", "Store", "Model", "Identity", "MemoryRuntime", "RuntimeContract", nioCore,
+                "ControlPlane", "HTTP", "JSON", "Store", "Model", "Identity", "MemoryRuntime", "RuntimeContract",
+                nioCore,
                 logging,
             ]),
         tests("StoreTests", ["Store", "Model", "RuntimeContract"]),
@@ -158,6 +174,12 @@ let package = Package(
         tests(
             "RemoteRuntimeTests",
             ["RemoteRuntime", "MemoryRuntime", "RuntimeContract", nioCore, nioPosix, lifecycle]),
+        tests(
+            "KubernetesRuntimeTests",
+            [
+                "KubernetesRuntime", "RuntimeConformance", "RuntimeContract", "Curl", "JSON", "Spawn", nioCore,
+                nioPosix, logging,
+            ]),
         tests("BridgeTests", ["Bridge", "HTTP", "MCPProtocol", nioCore, nioPosix]),
         // The properties that Fuzz/run fuzzes, held against the corpora it keeps.
         .testTarget(

@@ -34,7 +34,7 @@ require_build() {
     command -v swift >/dev/null ||
         fail "there is no 'swift' in PATH: install Swift 6.2 or newer from https://www.swift.org/install/linux and try again"
     require_packages "for the build" \
-        binutils ca-certificates gcc git libc6-dev libsqlite3-dev libstdc++-12-dev libsystemd-dev libyaml-dev pkg-config
+        binutils ca-certificates gcc git libc6-dev libcurl4-openssl-dev libsqlite3-dev libstdc++-12-dev libsystemd-dev libyaml-dev pkg-config
     # A toolchain that was unpacked from an archive comes without the libraries that it needs itself.
     swift package --version >/dev/null 2>&1 ||
         require_packages "that Swift itself needs" libcurl4 libedit2 libncurses6 libxml2 tzdata zlib1g

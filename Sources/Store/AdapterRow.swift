@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+internal import JSON
 internal import Model
 internal import RuntimeContract
 

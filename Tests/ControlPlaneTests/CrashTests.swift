@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+import JSON
 import MemoryRuntime
 import Model
 import RuntimeContract

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import HTTP
+import JSON
 import Model
 import NIOCore
 import Testing

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import HTTP
+import JSON
 import MemoryRuntime
 import Model
 import NIOCore

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 public import HTTP
+internal import JSON
 internal import Logging
 internal import Metrics
 internal import Model
@@ -52,7 +53,7 @@ public struct ControlPlaneResponder: Responder {
 
     private func answer(_ request: HTTPRequest, _ route: ControlRoute) async throws(Problem) -> HTTPResponse {
         switch (route, request.method) {
-        case (.health, _): return .json(200, ["status": "ok"])
+        case (.health, _): return .json(200, ["status": "ok"] as JSONObject)
         case (.readiness, _): return readiness
         case (.contract, _): return Self.contract
         case (.metrics, _):
@@ -87,7 +88,7 @@ public struct ControlPlaneResponder: Responder {
 
     private var readiness: HTTPResponse {
         switch projection.readiness {
-        case .ready: return .json(200, ["status": "ready"])
+        case .ready: return .json(200, ["status": "ready"] as JSONObject)
         case .recovering(let reason):
             let words = reason.map { ": \($0)" } ?? ""
             return Problem(.notReady, "still finding out what runs from before\(words)").response

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+public import JSON
 public import RuntimeContract
 
 /// One MCP server as the API shows it: what is wanted, and who wanted it when.

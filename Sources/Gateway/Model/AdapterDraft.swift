@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+public import JSON
 internal import RuntimeContract
 
 /// An adapter as a client wrote it, checked field by field.

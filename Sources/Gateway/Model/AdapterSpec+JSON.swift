@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+public import JSON
 internal import RuntimeContract
 
 extension AdapterSpec {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+internal import JSON
 public import RuntimeContract
 
 /// What a client wants of an adapter: every field that can be written, checked.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 
+internal import JSON
+
 /// Takes the members of an object one after the other and notes every fault on the way.
 ///
 /// A `null` is the same as an absent member: many clients write every field they know. What nobody asked for by the

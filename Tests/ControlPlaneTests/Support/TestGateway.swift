@@ -3,6 +3,7 @@
 import ControlPlane
 import FoundationEssentials
 import HTTP
+import JSON
 import Logging
 import MemoryRuntime
 import Model

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 internal import HTTP
+internal import JSON
 internal import Model
 internal import NIOCore
 

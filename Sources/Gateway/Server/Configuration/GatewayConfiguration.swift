@@ -2,6 +2,7 @@
 
 public import Logging
 public import TLS
+internal import YAML
 
 /// All that can be set, checked and ready to use.
 public struct GatewayConfiguration: Sendable {

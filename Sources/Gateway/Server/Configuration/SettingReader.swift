@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 internal import Configuration
+internal import YAML
 
 /// Reads settings from flags, the environment and the file, in this order of precedence, and collects every fault.
 struct SettingReader {

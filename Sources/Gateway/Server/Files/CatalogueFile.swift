@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 internal import RuntimeContract
+internal import YAML
 
 /// The file that maps an image's name and version to a local command.
 ///

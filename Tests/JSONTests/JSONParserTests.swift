@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-import Model
+import JSON
 import Testing
 
 @Suite("JSON")

@@ -3,26 +3,34 @@
 internal import CYAML
 
 /// Why a text is not the YAML that is read here.
-struct YAMLError: Error, CustomStringConvertible {
+public struct YAMLError: Error, CustomStringConvertible {
     /// Counted from 1.
-    var line: Int
-    var message: String
+    public var line: Int
+    /// What is wrong there.
+    public var message: String
 
-    var description: String { "line \(line): \(message)" }
+    /// Describes a fault.
+    public init(line: Int, message: String) {
+        self.line = line
+        self.message = message
+    }
+
+    /// The text form.
+    public var description: String { "line \(line): \(message)" }
 }
 
 /// Reads one YAML document into a tree, through libyaml's event parser.
 ///
 /// Refused, because a configuration is better off without them: several documents, anchors and aliases, a key that is
 /// not a scalar, the same key twice, and more than 32 levels.
-struct YAMLParser: ~Copyable {
+public struct YAMLParser: ~Copyable {
     private static let maximumDepth = 32
 
     private let parser: UnsafeMutablePointer<yaml_parser_t>
     private let input: UnsafeMutableBufferPointer<UInt8>
 
     /// The tree of `text`, or `nil` when the document is empty.
-    static func parse(_ text: [UInt8]) throws(YAMLError) -> YAMLNode? {
+    public static func parse(_ text: [UInt8]) throws(YAMLError) -> YAMLNode? {
         var parser = YAMLParser(text)
         return try parser.document()
     }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import Testing
-
-@testable import Server
+import YAML
 
 @Suite("YAML documents")
 struct YAMLParserTests {

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+
+internal import Curl
+public import Logging
+public import RuntimeContract
+internal import ServiceLifecycle
+
+/// Runs workloads in a Kubernetes cluster: a StatefulSet and a headless Service each.
+///
+/// The cluster's own controllers do the work; this driver writes what is wanted, and watches pods. Workloads go on when
+/// it ends. Any number of drivers may work on one namespace.
+public final class KubernetesRuntime: RuntimeDriver {
+    /// What this driver can do.
+    public let capabilities: RuntimeCapabilities
+    let configuration: KubernetesRuntimeConfiguration
+    /// The namespace of everything.
+    public let namespace: String
+    let client: KubernetesClient
+    let state = ClusterState()
+    let turns = WorkloadTurns()
+    let paths: ResourcePaths
+    let policyVersion = PolicyVersion()
+    private let logger: Logger
+
+    /// A driver that asks and starts nothing before ``run()`` is called.
+    ///
+    /// - Parameters:
+    ///   - configuration: what there is to know of the cluster.
+    ///   - environment: that of this process, where the cluster may be named.
+    ///   - logger: hears of lost and regained contact.
+    /// - Throws: `forbidden`, when the kubeconfig or the service account can't be read.
+    public init(
+        configuration: KubernetesRuntimeConfiguration, environment: [String: String], logger: Logger
+    ) throws(RuntimeError) {
+        let access: ClusterAccess
+        do throws(KubernetesError) {
+            access = try ClusterAccess.load(
+                kubeconfig: configuration.kubeconfig, context: configuration.context, environment: environment)
+        } catch {
+            throw error.runtimeError(nil)
+        }
+        self.configuration = configuration
+        self.logger = logger
+        let namespace = configuration.namespace ?? access.namespace ?? "adapter"
+        self.namespace = namespace
+        paths = ResourcePaths(namespace: namespace)
+        client = KubernetesClient(credentials: CredentialSource(access), curl: CurlClient())
+        capabilities = RuntimeCapabilities(
+            name: "kubernetes", survivesGatewayRestart: true, maximumReplicas: configuration.maximumReplicas,
+            sources: [.image], enforceableLimits: [.memory, .cpu], keepsPreviousLogs: true,
+            supportsWorkloadIdentity: true)
+    }
+
+    /// Watches until graceful shutdown or cancellation; what runs goes on.
+    public func run() async {
+        await cancelWhenGracefulShutdown { [self] in
+            await withDiscardingTaskGroup { group in
+                group.addTask { await self.watchStatefulSets() }
+                group.addTask { await self.watchPods() }
+            }
+        }
+        state.publisher.finish()
+        client.curl.close()
+    }
+
+    private func watchStatefulSets() async {
+        let contact = ContactLog(logger, what: "statefulsets")
+        await Watcher<StatefulSetState>(client: client, path: paths.statefulSets, selector: FieldNames.ours) {
+            [state] machine in
+            contact.note(machine.isInContact, machine.lastError)
+            let (objects, isKnown, isInContact) = (machine.objects, machine.hasSynced, machine.isInContact)
+            state.update { view in
+                view.statefulSets = objects
+                view.statefulSetsAreKnown = isKnown
+                view.isInContact = isInContact
+            }
+        }.run()
+    }
+
+    private func watchPods() async {
+        let contact = ContactLog(logger, what: "pods")
+        await Watcher<PodState>(client: client, path: paths.pods, selector: FieldNames.ours) { [state] machine in
+            contact.note(machine.isInContact, machine.lastError)
+            let (objects, isKnown, isInContact) = (machine.objects, machine.hasSynced, machine.isInContact)
+            state.update { view in
+                view.pods = objects
+                view.podsAreKnown = isKnown
+                view.podsAreInContact = isInContact
+            }
+        }.run()
+    }
+
+    /// Checks that `spec` could run: the rules for every driver, and what a cluster can take.
+    public func validate(_ spec: WorkloadSpec) throws(RuntimeError) {
+        try SpecRules.check(spec, capabilities: capabilities)
+        try ClusterRules.check(spec)
+    }
+
+    /// What the cluster holds of ours: survives every gateway.
+    public func recover(_ desired: [WorkloadSpec]) async throws(RuntimeError) -> RecoveryReport {
+        try await state.wait(for: nil, within: .seconds(30)) { $0.isKnown }
+        let present = Set(state.publisher.snapshot.workloads.keys)
+        let wanted = Set(desired.map(\.id))
+        return RecoveryReport(
+            adopted: wanted.intersection(present), missing: wanted.subtracting(present),
+            orphaned: present.subtracting(wanted))
+    }
+
+    /// What is known of the workload now.
+    public func status(of id: WorkloadID) async throws(RuntimeError) -> WorkloadStatus {
+        guard let status = state.publisher.snapshot.workloads[id] else {
+            throw RuntimeError(.notFound, "there is no such workload", workload: id)
+        }
+        return status
+    }
+
+    /// The state of all workloads, and each newer one.
+    public func observe() -> RuntimeEvents { state.publisher.events() }
+}

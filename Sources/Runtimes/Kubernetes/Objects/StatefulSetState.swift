@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+
+internal import JSON
+internal import RuntimeContract
+
+/// What is used of a StatefulSet.
+struct StatefulSetState: WatchedObject {
+    var name: String
+    var id: WorkloadID
+    var generation: Int64
+    var replicas: Int
+    var image: String
+    var template: String?
+    var isBeingDeleted: Bool
+
+    init?(_ object: JSONValue) {
+        guard let name = object["metadata", "name"]?.text, let id = WorkloadID(name),
+            object["metadata", "labels", FieldNames.adapter]?.text == name
+        else { return nil }
+        self.name = name
+        self.id = id
+        generation = object["metadata", "annotations", FieldNames.generation]?.text.flatMap { Int64($0) } ?? 0
+        replicas = Int(object["spec", "replicas"]?.number ?? 1)
+        image = object["metadata", "annotations", FieldNames.image]?.text ?? ""
+        template = object["spec", "template", "metadata", "annotations", FieldNames.template]?.text
+        isBeingDeleted = object["metadata", "deletionTimestamp"] != nil
+    }
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+
+import FoundationEssentials
+import Glibc
+import KubernetesRuntime
+import Logging
+import RuntimeConformance
+import RuntimeContract
+
+/// The Kubernetes driver on a real API server, real controllers and real pods, in a namespace of its own.
+struct KubernetesHarness: ConformanceHarness {
+    let driver: any RuntimeDriver
+    let capacity = 10
+    let namespace: String
+    private let contact: CuttableProxy
+
+    init() async throws {
+        try await TestImages.shared.load()
+        let namespace = "conformance-\(UInt32.random(in: 0...UInt32.max))"
+        try await TestCluster.run("kubectl", "create", "namespace", namespace)
+        let original = try String(contentsOfFile: TestCluster.kubeconfig ?? "", encoding: .utf8)
+        let port = original.split(separator: "https://127.0.0.1:").last.flatMap { Int($0.prefix { $0.isNumber }) } ?? 0
+        contact = try await CuttableProxy(to: port)
+        let path = "/tmp/\(namespace).kubeconfig"
+        try original.replacing("127.0.0.1:\(port)", with: "127.0.0.1:\(contact.port)")
+            .write(toFile: path, atomically: true, encoding: .utf8)
+        defer { unlink(path) }
+        self.namespace = namespace
+        driver = try KubernetesRuntime(
+            configuration: KubernetesRuntimeConfiguration(
+                kubeconfig: path, namespace: namespace, capacity: capacity,
+                resources: PodResources(requestMillicores: 10, requestMemoryBytes: 16 << 20)),
+            environment: [:], logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    }
+
+    func remove() async {
+        await contact.close()
+        _ = try? await TestCluster.run(
+            "kubectl", "--namespace", namespace, "delete", "statefulsets,services,secrets,poddisruptionbudgets",
+            "--all",
+            "--wait=false")
+        _ = try? await TestCluster.run(
+            "kubectl", "--namespace", namespace, "delete", "pods", "--all", "--grace-period=1")
+        _ = try? await TestCluster.run("kubectl", "delete", "namespace", namespace, "--wait=false")
+    }
+
+    func source(_ program: ConformanceProgram) -> WorkloadSource {
+        let (name, version) = TestImages.image(program)
+        return .image(name: name, version: version)
+    }
+
+    func spoil(_ spec: WorkloadSpec) -> WorkloadSpec {
+        var spec = spec
+        spec.source = .image(name: "server", version: "no such version")
+        return spec
+    }
+
+    func kill(_ instance: InstanceID) async throws {
+        let id = try await TestCluster.run(
+            "kubectl", "--namespace", namespace, "get", "pod", "\(instance)",
+            "--output=jsonpath={.status.containerStatuses[0].containerID}")
+        guard let container = id.split(separator: "/").last else { return }
+        try await TestCluster.containers("tasks", "kill", "--signal", "9", String(container))
+    }
+
+    /// What containerd runs, whatever the API server says.
+    func countRunning() async throws -> Int {
+        let inNamespace = try await TestCluster.containers(
+            "containers", "list", "--quiet", "labels.\"io.kubernetes.pod.namespace\"==\(namespace)")
+        let tasks = try await TestCluster.containers("tasks", "list")
+        var running: Set<Substring> = []
+        for line in tasks.split(separator: "\n") {
+            let columns = line.split(separator: " ")
+            if columns.count >= 3, columns[2] == "RUNNING" { running.insert(columns[0]) }
+        }
+        var count = 0
+        for id in inNamespace.split(separator: "\n") where running.contains(id) {
+            let info = try await TestCluster.containers("containers", "info", String(id))
+            if info.contains("\"io.kubernetes.container.name\": \"server\"") { count += 1 }
+        }
+        return count
+    }
+
+    func cutConnection() async throws { await contact.cut() }
+    func restoreConnection() async throws { await contact.restore() }
+}
