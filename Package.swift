@@ -143,7 +143,7 @@ let package = Package(
             ["HTTP", "Wire", nioCore, nioPosix, nioEmbedded, nioConcurrency, logging, lifecycle]),
         tests("MCPProtocolTests", ["MCPProtocol"]),
         tests("ObservabilityTests", ["Observability", metrics]),
-                tests("JSONTests", ["JSON"]),
+        tests("JSONTests", ["JSON"]),
         tests("YAMLTests", ["YAML"]),
         tests("CurlTests", ["Curl", nioCore, nioPosix]),
         tests("ModelTests", ["JSON", "Model", "RuntimeContract"]),
