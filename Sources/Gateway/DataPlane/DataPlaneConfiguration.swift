@@ -35,7 +35,7 @@ public struct DataPlaneConfiguration: Sendable {
     /// connection that is being closed.
     public var upstreamIdleTimeout = TimeAmount.seconds(4)
     /// How many unused connections to one instance each loop keeps.
-    public var maximumIdleUpstreams = 256
+    public var maximumIdleUpstreams = 1024
     /// How often a comment is sent on an event stream that is silent, so that nothing on the way takes it for dead.
     public var keepAliveInterval = TimeAmount.seconds(15)
     /// How many opened session ids each loop remembers.
