@@ -130,13 +130,15 @@ public final class HTTPServer: Service {
         let count = count
         let logger = logger
         let waterMark = configuration.writeBufferWaterMark
+        let accepts = UInt(max(1, min(64, configuration.maximumConnections / 128)))
         let secure = configuration.secure
         let isTCP: Bool = if case .unix = address { false } else { true }
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            // So that no more connections are accepted than the limit says.
-            .serverChannelOption(.maxMessagesPerRead, value: 1)
+            // Many at a time, or those that come together wait for a turn of the loop each; but few enough that a limit is
+            // passed by less than a hundredth.
+            .serverChannelOption(.maxMessagesPerRead, value: accepts)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(AcceptLimiter(count: count, logger: logger))

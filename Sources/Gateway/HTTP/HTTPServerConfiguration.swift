@@ -7,7 +7,7 @@ public import Wire
 public struct HTTPServerConfiguration: Sendable {
     /// How large a request's head may be.
     public var headLimits = HeadLimits()
-    /// How many connections are held at once; more wait in the kernel's queue.
+    /// How many connections are held at once, give or take less than a hundredth; more wait in the kernel's queue.
     public var maximumConnections = 20_000
     /// How long a client may take to send a head, from its first byte on.
     public var headTimeout = TimeAmount.seconds(30)
