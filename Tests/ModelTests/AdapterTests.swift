@@ -41,10 +41,12 @@ struct AdapterTests {
         spec.transport = .sse
         spec.ssePath = "/events"
         spec.session.drainTimeoutSeconds = 9
+        spec.gracePeriodSeconds = 7
         let workload = try adapter(spec).workload()
         #expect(workload.source == .image(name: "i", version: "1"))
         #expect(workload.path == "/events")
-        #expect(workload.gracePeriod == .seconds(9))
+        #expect(workload.drainTime == .seconds(9))
+        #expect(workload.gracePeriod == .seconds(7))
         #expect(workload.generation == 1)
     }
 

@@ -44,12 +44,13 @@ extension Adapter {
             path: route.transport == .sse ? route.ssePath : route.path,
             limits: spec.resources,
             gracePeriod: gracePeriod,
+            drainTime: .seconds(spec.session.drainTimeoutSeconds),
             usesWorkloadIdentity: spec.useWorkloadIdentity,
             labels: spec.labels)
     }
 
     /// How long an instance may go on after it was asked to stop.
-    public var gracePeriod: Duration { .seconds(spec.session.drainTimeoutSeconds) }
+    public var gracePeriod: Duration { .seconds(spec.gracePeriodSeconds) }
 
     /// What routing needs to know.
     public func route(_ defaults: ImageDefaults = ImageDefaults()) -> AdapterRoute {

@@ -239,6 +239,10 @@ extension AdapterDraft {
         limits: AdapterLimits
     ) {
         spec.replicaCount = reader.integer("replicaCount", in: 0...Int64(limits.replicas)).map(Int.init) ?? 1
+        let grace = AdapterLimits.gracePeriodSeconds
+        spec.gracePeriodSeconds =
+            reader.integer("gracePeriodSeconds", in: Int64(grace.lowerBound)...Int64(grace.upperBound)).map(Int.init)
+            ?? spec.gracePeriodSeconds
         spec.useWorkloadIdentity = reader.boolean("useWorkloadIdentity") ?? false
         spec.resources =
             reader.nested("resources") { reader in

@@ -36,6 +36,7 @@ extension AdapterSpec {
         if let ssePath { object.set("ssePath", .string(ssePath)) }
         if !protocolVersions.isEmpty { object.set("protocolVersions", .strings(protocolVersions)) }
         if let limits = resourcesJSON { object.set("resources", .object(limits)) }
+        object.set("gracePeriodSeconds", .integer(Int64(gracePeriodSeconds)))
         object.set(
             "session",
             .object([

@@ -31,6 +31,8 @@ public struct AdapterSpec: Hashable, Sendable {
     public var protocolVersions: [String]
     /// What one instance may use at most.
     public var resources: ResourceLimits
+    /// How long an instance may go on after it was asked to stop, before it is killed, in seconds.
+    public var gracePeriodSeconds: Int
     /// How sessions are kept.
     public var session: SessionRules
     /// Free key-value pairs.
@@ -50,14 +52,15 @@ public struct AdapterSpec: Hashable, Sendable {
     public struct SessionRules: Hashable, Sendable {
         /// How long a session may be idle before it is no longer counted for placement, in seconds.
         public var idleTimeoutSeconds: Int
-        /// How long sessions may go on after their instance was asked to stop, in seconds.
+        /// How long sessions may go on with an instance that is replaced or no longer wanted, in seconds.
         public var drainTimeoutSeconds: Int
         /// What keeps requests without a session together on one instance.
         public var affinity: SessionAffinity
 
-        /// The rules with their defaults: half an hour, five seconds, nothing.
-        public init(idleTimeoutSeconds: Int = 30 * 60, drainTimeoutSeconds: Int = 5, affinity: SessionAffinity = .none)
-        {
+        /// The rules with their defaults: half an hour, five minutes, nothing.
+        public init(
+            idleTimeoutSeconds: Int = 30 * 60, drainTimeoutSeconds: Int = 300, affinity: SessionAffinity = .none
+        ) {
             self.idleTimeoutSeconds = idleTimeoutSeconds
             self.drainTimeoutSeconds = drainTimeoutSeconds
             self.affinity = affinity
@@ -79,6 +82,7 @@ public struct AdapterSpec: Hashable, Sendable {
         ssePath: String? = nil,
         protocolVersions: [String] = [],
         resources: ResourceLimits = ResourceLimits(),
+        gracePeriodSeconds: Int = 5,
         session: SessionRules = SessionRules(),
         labels: [String: String] = [:]
     ) {
@@ -95,6 +99,7 @@ public struct AdapterSpec: Hashable, Sendable {
         self.ssePath = ssePath
         self.protocolVersions = protocolVersions
         self.resources = resources
+        self.gracePeriodSeconds = gracePeriodSeconds
         self.session = session
         self.labels = labels
     }

@@ -10,7 +10,7 @@ public struct EndpointTable: Hashable, Sendable {
     ///
     /// A workload that the runtime does not know yet is not in it; one that has no instances to reach is, with none.
     public var instances: [WorkloadID: [InstanceEndpoint]]
-    /// The workloads with an instance that is being started.
+    /// The workloads with an instance that is being started, or parked and would be started for a request.
     public var starting: Set<WorkloadID>
 
     /// A table of `instances`.
@@ -31,7 +31,7 @@ public struct EndpointTable: Hashable, Sendable {
         }
         starting = Set(
             snapshot.workloads.lazy.filter { _, status in
-                status.instances.contains { $0.phase == .pending || $0.phase == .starting }
+                status.instances.contains { [.pending, .starting, .parked].contains($0.phase) }
             }.map(\.key))
     }
 }

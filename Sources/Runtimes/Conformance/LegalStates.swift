@@ -28,7 +28,7 @@ enum LegalStates {
                 try expect(instance.incarnation != nil, "an instance that answers has an incarnation: \(instance)")
             case .draining, .unknown:
                 break
-            case .pending, .starting, .backingOff, .stopped:
+            case .pending, .starting, .backingOff, .stopped, .parked:
                 try expect(instance.endpoint == nil, "an instance that does not answer has no endpoint: \(instance)")
             }
             if instance.phase == .backingOff {

@@ -12,18 +12,25 @@ public enum InstancePhase: String, Hashable, Sendable, CaseIterable {
     case ready
     /// Was ready and fails its probe; bound sessions still go there.
     case unready
-    /// Asked to stop; bound sessions still go there until it ends.
+    /// On its way out; bound sessions still go there until it ends.
+    ///
+    /// It ends when nobody needs it any more (``RuntimeDriver/release(_:incarnation:)``), and after
+    /// ``WorkloadSpec/drainTime`` in any case.
     case draining
     /// Ended unasked and waits to be started again.
     case backingOff
     /// Ended because it was asked to.
     case stopped
+    /// Stopped because nobody needed it; starts when it is woken (``RuntimeDriver/wake(_:)``).
+    ///
+    /// Takes neither new nor bound sessions; a request for it waits as for one that is ``starting``.
+    case parked
     /// Contact to the platform is lost; keeps the last endpoint.
     case unknown
 
     /// What can happen to an instance.
     public enum Event: Hashable, Sendable, CaseIterable {
-        /// It was started, or assigned a place.
+        /// It was started, or assigned a place; woken, if it was parked.
         case placed
         /// It answered its probe.
         case probeSucceeded
@@ -35,6 +42,8 @@ public enum InstancePhase: String, Hashable, Sendable, CaseIterable {
         case exited
         /// It is no longer wanted.
         case removalRequested
+        /// Nobody needs it for now.
+        case parkRequested
         /// The platform can't be reached.
         case contactLost
     }
@@ -48,13 +57,15 @@ public enum InstancePhase: String, Hashable, Sendable, CaseIterable {
         case (.stopped, _): nil
         case (_, .contactLost): .unknown
         case (.unknown, _): nil
-        case (.pending, .placed), (.backingOff, .placed): .starting
+        case (.pending, .placed), (.backingOff, .placed), (.parked, .placed): .starting
         case (.pending, .exited), (.starting, .exited), (.ready, .exited), (.unready, .exited): .backingOff
         case (.starting, .startupTimedOut): .backingOff
         case (.starting, .probeSucceeded), (.ready, .probeSucceeded), (.unready, .probeSucceeded): .ready
         case (.starting, .probeFailed): .starting
         case (.ready, .probeFailed), (.unready, .probeFailed): .unready
-        case (.pending, .removalRequested), (.backingOff, .removalRequested): .stopped
+        case (.pending, .removalRequested), (.backingOff, .removalRequested), (.parked, .removalRequested): .stopped
+        case (.pending, .parkRequested), (.starting, .parkRequested), (.ready, .parkRequested): .parked
+        case (.unready, .parkRequested), (.backingOff, .parkRequested), (.parked, .parkRequested): .parked
         case (.starting, .removalRequested), (.ready, .removalRequested), (.unready, .removalRequested): .draining
         case (.draining, .removalRequested): .draining
         case (.draining, .exited): .stopped
@@ -69,7 +80,7 @@ public enum InstancePhase: String, Hashable, Sendable, CaseIterable {
     public var acceptsBoundSessions: Bool {
         switch self {
         case .ready, .unready, .draining, .unknown: true
-        case .pending, .starting, .backingOff, .stopped: false
+        case .pending, .starting, .backingOff, .stopped, .parked: false
         }
     }
 
@@ -77,7 +88,7 @@ public enum InstancePhase: String, Hashable, Sendable, CaseIterable {
     public var isRunning: Bool {
         switch self {
         case .starting, .ready, .unready, .draining, .unknown: true
-        case .pending, .backingOff, .stopped: false
+        case .pending, .backingOff, .stopped, .parked: false
         }
     }
 }

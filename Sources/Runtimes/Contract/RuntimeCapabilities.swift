@@ -42,6 +42,8 @@ public struct RuntimeCapabilities: Hashable, Sendable {
     public var keepsPreviousLogs: Bool
     /// Whether workloads can have an identity of the platform.
     public var supportsWorkloadIdentity: Bool
+    /// Whether instances can be parked and woken (``RuntimeDriver/park(_:incarnation:)``).
+    public var parking: Bool
 
     /// Describes a driver.
     public init(
@@ -51,7 +53,8 @@ public struct RuntimeCapabilities: Hashable, Sendable {
         sources: Set<SourceKind>,
         enforceableLimits: Set<Limit>,
         keepsPreviousLogs: Bool,
-        supportsWorkloadIdentity: Bool
+        supportsWorkloadIdentity: Bool,
+        parking: Bool = false
     ) {
         self.name = name
         self.survivesGatewayRestart = survivesGatewayRestart
@@ -60,5 +63,6 @@ public struct RuntimeCapabilities: Hashable, Sendable {
         self.enforceableLimits = enforceableLimits
         self.keepsPreviousLogs = keepsPreviousLogs
         self.supportsWorkloadIdentity = supportsWorkloadIdentity
+        self.parking = parking
     }
 }

@@ -30,6 +30,11 @@ public protocol RuntimeDriver: Service {
     /// Makes `spec` the desired state of its workload. Returns once the platform has taken it up, not when it is
     /// ready: progress is seen through ``observe()``. Idempotent.
     ///
+    /// A spec that does not ``WorkloadSpec/runsLike(_:)`` the present one is rolled out: its instances are started beside
+    /// the old ones, which take all sessions until every new one is ready, and then drain. One that does not become
+    /// ready is withdrawn, and the old ones go on; ``WorkloadStatus/failure`` says so. A change of anything else
+    /// restarts nothing. Instances too many drain, the highest ordinals first.
+    ///
     /// - Throws: what ``validate(_:)`` throws; `superseded` when a newer generation was applied before;
     ///   `capacityExceeded`, `forbidden`, `conflict`, `unavailable`.
     func apply(_ spec: WorkloadSpec) async throws(RuntimeError) -> ApplyOutcome
@@ -40,7 +45,36 @@ public protocol RuntimeDriver: Service {
     /// finishes what an earlier removal left half done.
     func remove(_ id: WorkloadID, gracePeriod: Duration) async throws(RuntimeError)
 
-    /// What is known of the workload now.
+    /// Stops an instance that nobody needs for now, if `incarnation` is still its present one.
+    ///
+    /// Returns once that is taken up; from then on the phase is ``InstancePhase/parked``, although the process may take
+    /// up to its grace period to end. The instance stays parked until it is woken or a spec that does not
+    /// ``WorkloadSpec/runsLike(_:)`` the present one is applied. Without effect, and without an error, where the
+    /// instance is unknown, draining, parked already, or has another incarnation: whoever decided to park it did so on
+    /// old knowledge. Idempotent.
+    ///
+    /// Requests that reach the instance between the caller's decision and the stop are cut off, so the caller has to
+    /// stop sending first.
+    ///
+    /// - Throws: `unsupported` from a driver without ``RuntimeCapabilities/parking``, `unavailable`, `cancelled`.
+    func park(_ instance: InstanceID, incarnation: Incarnation) async throws(RuntimeError)
+
+    /// Starts an instance that is parked.
+    ///
+    /// Returns once that is taken up, not when it is ready. Idempotent: an instance that is not parked, or not known,
+    /// is left as it is. However many callers wake an instance, it is started once.
+    ///
+    /// - Throws: `unsupported` from a driver without ``RuntimeCapabilities/parking``, `unavailable`, `cancelled`.
+    func wake(_ instance: InstanceID) async throws(RuntimeError)
+
+    /// Says that no session is bound to this draining incarnation any more, as far as the caller knows.
+    ///
+    /// The driver may stop it before its ``WorkloadSpec/drainTime`` is over; one that serves several gateways may wait
+    /// for all of them. Without effect unless that incarnation is ``InstancePhase/draining``. A hint that may be given
+    /// again and again, and lost: the drain time holds without it.
+    func release(_ instance: InstanceID, incarnation: Incarnation) async
+
+    /// What is known of the workload now, with what its instances use where that can be measured.
     ///
     /// - Throws: `notFound`.
     func status(of id: WorkloadID) async throws(RuntimeError) -> WorkloadStatus
@@ -52,6 +86,26 @@ public protocol RuntimeDriver: Service {
     ///
     /// - Throws: `notFound` for an unknown instance, or when `previous` is asked for and there is none.
     func logs(of instance: InstanceID, options: LogOptions) async throws(RuntimeError) -> LogStream
+}
+
+extension RuntimeDriver {
+    /// For drivers without ``RuntimeCapabilities/parking``.
+    public func park(_ instance: InstanceID, incarnation: Incarnation) async throws(RuntimeError) {
+        throw withoutParking(instance)
+    }
+
+    /// For drivers without ``RuntimeCapabilities/parking``.
+    public func wake(_ instance: InstanceID) async throws(RuntimeError) {
+        throw withoutParking(instance)
+    }
+
+    /// For drivers that end what drains by the drain time alone, or at once.
+    public func release(_ instance: InstanceID, incarnation: Incarnation) async {}
+
+    private func withoutParking(_ instance: InstanceID) -> RuntimeError {
+        RuntimeError(
+            .unsupported, "the \(capabilities.name) driver can't park instances", workload: instance.workload)
+    }
 }
 
 /// What `apply` did.

@@ -22,6 +22,7 @@ public enum SpecRules {
         }
         if spec.port == 0 { try refuse(.invalidSpec, "port: 1...65535") }
         if spec.gracePeriod < .zero { try refuse(.invalidSpec, "gracePeriod: must not be negative") }
+        if spec.drainTime < .zero { try refuse(.invalidSpec, "drainTime: must not be negative") }
         if spec.readiness.failureThreshold < 1 { try refuse(.invalidSpec, "readiness: a threshold is 1 or more") }
         let durations = [spec.readiness.startupTimeout, spec.readiness.period, spec.readiness.timeout]
         if durations.contains(where: { $0 <= .zero }) { try refuse(.invalidSpec, "readiness: times are positive") }

@@ -33,9 +33,14 @@ public struct WorkloadSpec: Hashable, Sendable {
     public var limits: ResourceLimits
     /// How long an instance may go on after it was asked to stop, before it is killed.
     public var gracePeriod: Duration
+    /// How long an instance that is on its way out and has sessions goes on before it is asked to stop.
+    ///
+    /// Holds for roll-outs and scaling in, not for removals. Zero asks at once. See
+    /// ``RuntimeDriver/release(_:incarnation:)``.
+    public var drainTime: Duration
     /// Whether instances run under the platform's workload identity.
     public var usesWorkloadIdentity: Bool
-    /// Any change of this number replaces every instance, one at a time.
+    /// Any change of this number replaces every instance.
     public var restartToken: Int64
     /// Free key-value pairs for people and selectors.
     public var labels: [String: String]
@@ -54,6 +59,7 @@ public struct WorkloadSpec: Hashable, Sendable {
         readiness: ReadinessProbe = ReadinessProbe(),
         limits: ResourceLimits = ResourceLimits(),
         gracePeriod: Duration = .seconds(5),
+        drainTime: Duration = .seconds(300),
         usesWorkloadIdentity: Bool = false,
         restartToken: Int64 = 0,
         labels: [String: String] = [:]
@@ -70,17 +76,20 @@ public struct WorkloadSpec: Hashable, Sendable {
         self.readiness = readiness
         self.limits = limits
         self.gracePeriod = gracePeriod
+        self.drainTime = drainTime
         self.usesWorkloadIdentity = usesWorkloadIdentity
         self.restartToken = restartToken
         self.labels = labels
     }
 
     /// Whether an instance made for `other` can go on unchanged under this spec: all but the generation, the
-    /// number of replicas and the labels is the same.
+    /// number of replicas, the times it has for its end and the labels is the same.
     public func runsLike(_ other: WorkloadSpec) -> Bool {
         var twin = other
         twin.generation = generation
         twin.replicas = replicas
+        twin.gracePeriod = gracePeriod
+        twin.drainTime = drainTime
         twin.labels = labels
         return twin == self
     }

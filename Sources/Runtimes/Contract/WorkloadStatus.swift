@@ -11,6 +11,9 @@ public struct WorkloadStatus: Hashable, Sendable {
     /// What is run, in words for people: `name:version`, or the program.
     public var image: String
     /// The instances, ordered by ordinal; those on their way out included.
+    ///
+    /// While one life of an instance replaces another, both are here, with different incarnations: of one ordinal the
+    /// newest life comes first, so the first one of an ordinal is the present one.
     public var instances: [InstanceStatus]
     /// Why the workload as a whole can't make progress, if it can't.
     public var failure: PhaseReason?
@@ -58,6 +61,10 @@ public struct InstanceStatus: Hashable, Sendable {
     public var endpoint: Endpoint?
     /// How often it was started again after it ended unasked.
     public var restarts: Int
+    /// What it uses, where that is known.
+    ///
+    /// Measured when ``RuntimeDriver/status(of:)`` is asked, and only then: states that are published have none.
+    public var usage: InstanceUsage?
 
     /// Describes an instance.
     public init(
@@ -67,7 +74,8 @@ public struct InstanceStatus: Hashable, Sendable {
         phase: InstancePhase,
         reason: PhaseReason? = nil,
         endpoint: Endpoint? = nil,
-        restarts: Int = 0
+        restarts: Int = 0,
+        usage: InstanceUsage? = nil
     ) {
         self.id = id
         self.incarnation = incarnation
@@ -76,6 +84,25 @@ public struct InstanceStatus: Hashable, Sendable {
         self.reason = reason
         self.endpoint = endpoint
         self.restarts = restarts
+        self.usage = usage
+    }
+}
+
+/// What one life of an instance uses, all its processes together.
+public struct InstanceUsage: Hashable, Sendable {
+    /// Memory that is resident now, in bytes; pages that several processes share count once for each where the platform
+    /// can't tell them apart.
+    public var residentBytes: Int64
+    /// Processor time used since the start of this incarnation, of all processors together.
+    public var cpuTime: Duration
+    /// How many processes there are now.
+    public var processes: Int
+
+    /// Describes what is used.
+    public init(residentBytes: Int64, cpuTime: Duration, processes: Int) {
+        self.residentBytes = residentBytes
+        self.cpuTime = cpuTime
+        self.processes = processes
     }
 }
 
@@ -105,6 +132,12 @@ public struct PhaseReason: Hashable, Sendable {
         case contactLost
         /// It was asked to stop.
         case stopping
+        /// It makes room for another one, and ends when its sessions have ended.
+        case draining
+        /// Nobody needed it.
+        case parked
+        /// A generation did not become ready and was withdrawn; the one before goes on.
+        case rolledBack
     }
 
     /// The word for programs.

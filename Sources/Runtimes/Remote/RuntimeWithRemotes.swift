@@ -71,6 +71,24 @@ public final class RuntimeWithRemotes: RuntimeDriver {
         try await platform.remove(id, gracePeriod: gracePeriod)
     }
 
+    /// Parks an instance of the platform; servers of others can't be parked.
+    public func park(_ instance: InstanceID, incarnation: Incarnation) async throws(RuntimeError) {
+        if remote.holds(instance.workload) { return try await remote.park(instance, incarnation: incarnation) }
+        try await platform.park(instance, incarnation: incarnation)
+    }
+
+    /// Wakes an instance of the platform.
+    public func wake(_ instance: InstanceID) async throws(RuntimeError) {
+        if remote.holds(instance.workload) { return try await remote.wake(instance) }
+        try await platform.wake(instance)
+    }
+
+    /// Passes the word on to whoever has the workload.
+    public func release(_ instance: InstanceID, incarnation: Incarnation) async {
+        if remote.holds(instance.workload) { return await remote.release(instance, incarnation: incarnation) }
+        await platform.release(instance, incarnation: incarnation)
+    }
+
     /// What is known of the workload now.
     public func status(of id: WorkloadID) async throws(RuntimeError) -> WorkloadStatus {
         if remote.holds(id) { return try await remote.status(of: id) }

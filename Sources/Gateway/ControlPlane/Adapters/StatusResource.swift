@@ -74,6 +74,15 @@ struct StatusResource: Sendable {
         ]
         if let reason = instance.reason { object.set("reason", json(reason)) }
         if let endpoint = instance.endpoint { object.set("endpoint", .string(endpoint.description)) }
+        if let usage = instance.usage {
+            object.set(
+                "usage",
+                .object([
+                    "residentBytes": .integer(usage.residentBytes),
+                    "cpuSeconds": .number((usage.cpuTime / .milliseconds(1)).rounded() / 1000),
+                    "processes": .integer(Int64(usage.processes)),
+                ]))
+        }
         return .object(object)
     }
 
