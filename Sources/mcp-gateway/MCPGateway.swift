@@ -16,5 +16,5 @@ struct MCPGateway: AsyncParsableCommand {
               http://127.0.0.1:8000/adapters/mcp-example/mcp
             """,
         version: Version.current,
-        subcommands: [ServeCommand.self, BridgeCommand.self])
+        subcommands: [ServeCommand.self, BridgeCommand.self, CheckCommand.self])
 }
