@@ -91,14 +91,19 @@ class Bench:
         self.processes.append(process)
         return process
 
-    def stop(self):
+    def end(self):
+        """Ends what was started, and waits for it."""
         for process in reversed(self.processes):
-            process.send_signal(signal.SIGTERM)
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
         for process in self.processes:
             try:
                 process.wait(15)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+    def stop(self):
+        self.end()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def start_gateway(self, environment=None):

@@ -44,10 +44,15 @@ require_build() {
 # build_release: builds the gateway as it is meant to be used; sets $binary.
 #
 # Static, without exclusivity checks at run time (the compiler's own stay), and without what nothing refers to: a smaller
-# program that starts faster and holds less memory.
+# program that starts faster and holds less memory. What runs lies together (dev/release.order, recorded by
+# Benchmarks/layout/record.py): 6 MB less are resident. Relocations are packed where the C library understands that.
 build_release() {
-    local build=(swift build -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
-        -Xlinker --no-export-dynamic -Xlinker --gc-sections)
+    local build=(swift build -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked -Xswiftc -use-ld=lld
+        -Xlinker --no-export-dynamic -Xlinker --gc-sections
+        -Xlinker "--symbol-ordering-file=$PWD/dev/release.order" -Xlinker --no-warn-symbol-ordering)
+    if printf '2.36\n%s\n' "$(getconf GNU_LIBC_VERSION | cut -d ' ' -f 2)" | sort -C -V; then
+        build+=(-Xlinker -z -Xlinker pack-relative-relocs)
+    fi
     say "Building mcp-gateway (release); the first time takes some minutes"
     "${build[@]}" --product mcp-gateway
     binary=$("${build[@]}" --show-bin-path)/mcp-gateway
