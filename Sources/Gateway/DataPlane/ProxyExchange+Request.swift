@@ -126,7 +126,7 @@ extension ProxyExchange {
             forwarded = RequestFields.forwarded(
                 peer: client.peer, host: forwardedHost, isSecure: proxy.configuration.http.secure != nil)
         }
-        buffer.writeImmutableBuffer(forwarded)
+        buffer.writeCopy(of: forwarded)
     }
 
     // MARK: - The body

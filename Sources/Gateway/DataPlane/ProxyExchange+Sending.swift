@@ -167,22 +167,14 @@ extension ProxyExchange {
             if case .length(let length) = bodyCoding, length <= Self.copiedBytes { length } else { 0 }
         var buffer = client.channel.allocator.buffer(
             capacity: (request?.head.length ?? fields.readableBytes) + expected + 512)
-        buffer.writeStaticString(method == .get ? "GET " : method == .delete ? "DELETE " : "POST ")
-        if let session, session.binding.kind == .eventStream {
-            buffer.writeBytes(session.binding.upstream)
+        if method == .post, query.isEmpty, purpose != .eventStream, session?.binding.kind != .eventStream {
+            buffer.writeBytes(instance.postLines)
         } else {
-            let route = adapter?.route
-            buffer.writeString((purpose == .eventStream ? route?.ssePath : route?.path) ?? "/")
-            if !query.isEmpty { writeQuery(into: &buffer) }
+            writeRequestLine(instance, into: &buffer)
         }
-        buffer.writeStaticString(" HTTP/1.1\r\nHost: ")
-        buffer.writeBytes(instance.host)
-        buffer.writeStaticString("\r\n")
-        if let request { writeFields(of: request, into: &buffer) } else { buffer.writeImmutableBuffer(fields) }
+        if let request { writeFields(of: request, into: &buffer) } else { buffer.writeCopy(of: fields) }
         if let session, session.binding.kind == .streamable {
-            buffer.writeStaticString("Mcp-Session-Id: ")
-            buffer.writeBytes(session.binding.upstream)
-            buffer.writeStaticString("\r\n")
+            buffer.writeLine("Mcp-Session-Id: ", session.binding.upstream)
         }
         if adapter?.route.transport == .stdio {
             buffer.writeStaticString("MCP-Gateway-Principal: ")
@@ -192,13 +184,24 @@ extension ProxyExchange {
         switch bodyCoding {
         case .chunks: buffer.writeStaticString("Transfer-Encoding: chunked\r\n")
         case .length(let length) where length > 0 || method == .post:
-            buffer.writeStaticString("Content-Length: ")
-            RequestFields.writeDecimal(UInt64(length), into: &buffer)
-            buffer.writeStaticString("\r\n")
+            buffer.writeLine("Content-Length: ", UInt64(length))
         case .length, .none: break
         }
         buffer.writeStaticString("\r\n")
         return buffer
+    }
+
+    private func writeRequestLine(_ instance: InstanceTarget, into buffer: inout ByteBuffer) {
+        buffer.writeStaticString(method == .get ? "GET " : method == .delete ? "DELETE " : "POST ")
+        if let session, session.binding.kind == .eventStream {
+            buffer.writeBytes(session.binding.upstream)
+        } else {
+            let route = adapter?.route
+            buffer.writeString((purpose == .eventStream ? route?.ssePath : route?.path) ?? "/")
+            if !query.isEmpty { writeQuery(into: &buffer) }
+        }
+        buffer.writeStaticString(" HTTP/1.1\r\n")
+        buffer.writeLine("Host: ", instance.host)
     }
 
     private func writeQuery(into buffer: inout ByteBuffer) {
@@ -255,7 +258,7 @@ extension ProxyExchange {
         outgoingBody = ByteBuffer()
         // Copying a small body behind the head is cheaper than a second system call; a large one is not copied.
         let isCopied = body.readableBytes <= Self.copiedBytes
-        if isCopied { first.writeImmutableBuffer(body) }
+        if isCopied { first.writeCopy(of: body) }
         keepsSent = true
         sentHead = first.getSlice(at: first.readerIndex, length: headLength) ?? ByteBuffer()
         noteSent(body)

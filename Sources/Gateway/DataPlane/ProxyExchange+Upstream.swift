@@ -28,10 +28,7 @@ extension ProxyExchange {
             return false
         }
         var out = client.channel.allocator.buffer(capacity: response.length + 512)
-        // Our version, not that of the server (RFC 9110 §6.2).
-        out.writeStaticString("HTTP/1.1")
-        out.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[8..<response.fieldsStart]))
-        copyFields(response, lines, bytes, into: &out)
+        copyHead(response, lines, bytes, into: &out)
         guard writeSession(response, lines, bytes, into: &out) else {
             failed(.upstreamFailed)
             return false
@@ -75,11 +72,12 @@ extension ProxyExchange {
         return false
     }
 
-    private func copyFields(
+    /// Copies the status line and the field lines that may pass, in runs as long as possible.
+    private func copyHead(
         _ response: ResponseHead, _ lines: [FieldLine], _ bytes: UnsafeRawBufferPointer, into out: inout ByteBuffer
     ) {
-        var runStart = response.fieldsStart
-        var runEnd = runStart
+        var runStart = 0
+        var runEnd = response.fieldsStart
         var hasBuffering = false
         var hasCaching = false
         for line in lines {
@@ -106,6 +104,8 @@ extension ProxyExchange {
             runEnd = line.end
         }
         if runEnd > runStart { out.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[runStart..<runEnd])) }
+        // "HTTP/1.1": our version, not that of the server (RFC 9110 §6.2).
+        out.setInteger(UInt8(ascii: "1"), at: out.readerIndex + 7)
         guard isEventStream else { return }
         if !hasBuffering { out.writeStaticString("X-Accel-Buffering: no\r\n") }
         if !hasCaching { out.writeStaticString("Cache-Control: no-cache\r\n") }
@@ -143,9 +143,7 @@ extension ProxyExchange {
     }
 
     private func write(_ session: BoundSession, into out: inout ByteBuffer) {
-        out.writeStaticString("Mcp-Session-Id: ")
-        out.writeBytes(session.text)
-        out.writeStaticString("\r\n")
+        out.writeLine("Mcp-Session-Id: ", session.text)
     }
 
     func writeOrigin(into out: inout ByteBuffer) {
@@ -163,9 +161,7 @@ extension ProxyExchange {
             answersInChunks = clientIsHTTP11
             if clientIsHTTP11 { out.writeStaticString("Transfer-Encoding: chunked\r\n") }
         } else if response.status != 204, response.status != 304 {
-            out.writeStaticString("Content-Length: ")
-            RequestFields.writeDecimal(response.framing.remainingLength ?? 0, into: &out)
-            out.writeStaticString("\r\n")
+            out.writeLine("Content-Length: ", response.framing.remainingLength ?? 0)
         }
         if closesClient { out.writeStaticString("Connection: close\r\n") }
         isPassedInPieces = wantsPayload
@@ -196,7 +192,7 @@ extension ProxyExchange {
             if out.readableBytes == 0 {
                 out = bytes
             } else if bytes.readableBytes <= 16 << 10 {
-                out.writeImmutableBuffer(bytes)
+                out.writeCopy(of: bytes)
             } else {
                 client.write(out)
                 out = bytes

@@ -82,20 +82,6 @@ enum RequestFields {
         return buffer
     }
 
-    /// Writes `number` in decimal digits, without a string in between.
-    static func writeDecimal(_ number: UInt64, into buffer: inout ByteBuffer) {
-        withUnsafeTemporaryAllocation(byteCount: 20, alignment: 1) { digits in
-            var rest = number
-            var start = 20
-            repeat {
-                start -= 1
-                digits[start] = UInt8(ascii: "0") + UInt8(rest % 10)
-                rest /= 10
-            } while rest > 0
-            buffer.writeBytes(UnsafeRawBufferPointer(rebasing: digits[start...]))
-        }
-    }
-
     /// Writes `text` as hexadecimal digits: any text in visible ASCII.
     static func writeHexadecimal(_ text: String, into buffer: inout ByteBuffer) {
         let digits: StaticString = "0123456789abcdef"

@@ -97,6 +97,8 @@ final class InstanceTarget: Sendable {
     let load: PlacementLoad
     /// What the `Host` header of requests to it says.
     let host: [UInt8]
+    /// The request line of a POST to the server's MCP endpoint, and its `Host` line.
+    let postLines: [UInt8]
 
     init(_ candidate: PlacementCandidate, _ route: AdapterRoute) {
         endpoint = candidate.endpoint
@@ -112,5 +114,6 @@ final class InstanceTarget: Sendable {
                     : Array("\(candidate.endpoint.endpoint)".utf8)
             case .unix: Array("localhost".utf8)
             }
+        postLines = Array("POST \(route.path) HTTP/1.1\r\nHost: ".utf8) + host + Array("\r\n".utf8)
     }
 }

@@ -41,6 +41,7 @@ final class UpstreamConnection: ChannelInboundHandler, Expiring {
     private let proxy: ProxyLoop
     private var phase = Phase.connecting
     private var handlerContext: ChannelHandlerContext?
+    private var sender = SocketSender()
     private var pending = ByteBuffer()
     private var searched = 0
     private var framing = BodyFraming.none
@@ -81,7 +82,11 @@ final class UpstreamConnection: ChannelInboundHandler, Expiring {
     func write(_ bytes: ByteBuffer) {
         // A server may wait for all of a large body before it answers.
         if phase == .head { deadline = proxy.loop.sweep.deadline(after: proxy.configuration.responseTimeout) }
-        handlerContext?.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+        guard phase != .closed, let rest = sender.send(bytes) else { return }
+        sender.enqueued()
+        handlerContext?.writeAndFlush(wrapOutboundOut(rest)).assumeIsolated().whenComplete { _ in
+            self.sender.dequeued()
+        }
     }
 
     /// Stops or goes on reading, for back pressure.
@@ -122,6 +127,7 @@ final class UpstreamConnection: ChannelInboundHandler, Expiring {
         guard phase != .closed else { return }
         let wasIdle = phase == .idle
         phase = .closed
+        sender.end()
         pending = ByteBuffer()
         proxy.loop.sweep.remove(self)
         handlerContext?.close(promise: nil)
@@ -146,6 +152,7 @@ final class UpstreamConnection: ChannelInboundHandler, Expiring {
             return
         }
         phase = .reserved
+        if !pool.isSecure, let channel = handlerContext?.channel { sender = SocketSender(channel) }
         exchange?.upstreamConnected(self)
     }
 

@@ -35,6 +35,9 @@ final class UpstreamPool {
             }
     }
 
+    /// Whether its connections are encrypted.
+    var isSecure: Bool { if case .tls = endpoint { true } else { false } }
+
     /// An unused connection for `exchange`, if there is one that is open; the exchange hears when it is lost.
     func take(for exchange: ProxyExchange) -> UpstreamConnection? {
         guard let connection = idle.popLast() else { return nil }

@@ -101,6 +101,7 @@ extension HTTPServerConnection {
     /// Closes at once.
     func close() {
         guard phase != .closed else { return }
+        sender.end()
         handlerContext?.close(promise: nil)
         ended()
     }
@@ -111,6 +112,7 @@ extension HTTPServerConnection {
     func ended() {
         guard phase != .closed else { return }
         phase = .closed
+        sender.end()
         pending = ByteBuffer()
         context.remove(self)
         if let sink {

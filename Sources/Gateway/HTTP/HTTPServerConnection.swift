@@ -75,6 +75,8 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
     var written = 0
     /// How many of them the client's side had taken when this was last asked.
     var taken = 0
+    /// The short way to the socket.
+    var sender = SocketSender()
     /// The place in the pipeline; `nil` before and after.
     var handlerContext: ChannelHandlerContext?
 
@@ -112,7 +114,11 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
         hasAnswerBegun = true
         written += bytes.readableBytes
         if isInputClosed { phaseDeadline = context.sweep.deadline(after: context.configuration.halfClosedTimeout) }
-        handlerContext.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+        guard let rest = sender.send(bytes) else { return }
+        sender.enqueued()
+        handlerContext.writeAndFlush(wrapOutboundOut(rest)).assumeIsolated().whenComplete { _ in
+            self.sender.dequeued()
+        }
     }
 
     /// The answer is complete.
@@ -170,6 +176,7 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
     /// The connection begins.
     public func handlerAdded(context handlerContext: ChannelHandlerContext) {
         self.handlerContext = handlerContext
+        if context.configuration.secure == nil { sender = SocketSender(channel) }
         phaseDeadline = context.sweep.deadline(after: context.configuration.headTimeout)
         context.add(self)
     }
