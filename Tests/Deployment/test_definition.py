@@ -35,7 +35,7 @@ BAD = [
     {**IMAGE, "path": "mcp"},
     {**IMAGE, "transport": "carrier-pigeon"},
     {**IMAGE, "session": {"affinity": "moon"}},
-    {**IMAGE, "session": {"drainTimeoutSeconds": 3601}},
+    {**IMAGE, "session": {"drainTimeoutSeconds": -1}},
     {**IMAGE, "resources": {"memoryBytes": 1}},
     {**IMAGE, "labels": {"team": "a b"}},
     {**IMAGE, "protocolVersions": ["latest"]},
