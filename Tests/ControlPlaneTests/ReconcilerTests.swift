@@ -51,6 +51,57 @@ struct ReconcilerTests {
         }
     }
 
+    @Test("where writes need the runtime, they are refused while it can't be reached, and nothing is stored")
+    func writesNeedRuntime() async throws {
+        var configuration = ControlPlaneConfiguration.impatient
+        configuration.writesNeedRuntime = true
+        try await withGateway(configuration: configuration) { gateway in
+            try await gateway.create("a")
+            _ = try await gateway.status(of: "a") { $0["replicaStatus"] == "Healthy" }
+            let name = try name("a")
+            gateway.driver.cutConnection()
+            let body: JSONObject = ["name": "b", "imageName": "i", "imageVersion": "1"]
+            try await eventually("the loss is noticed") {
+                try await gateway.send("POST", "/adapters", json: body).status == 503
+            }
+            let refused = try await gateway.send("DELETE", "/adapters/a")
+            #expect((refused.status, refused.code ?? "") == (503, "unavailable"))
+            #expect(refused.headers["Retry-After"] == "1")
+            #expect(try await gateway.send("GET", "/adapters/a").status == 200)
+            #expect(gateway.board.latest.endpoints.instances[name.workload]?.first?.acceptsNewSessions == true)
+            gateway.driver.restoreConnection()
+            try await eventually("it can be written again") {
+                [201, 409].contains(try await gateway.send("POST", "/adapters", json: body).status)
+            }
+        }
+    }
+
+    @Test(
+        "what runs from before and is not stored is ended, but not where others may have made it",
+        arguments: [true, false])
+    func orphans(_ removes: Bool) async throws {
+        var configuration = ControlPlaneConfiguration.impatient
+        configuration.removesOrphans = removes
+        let driver = MemoryRuntime()
+        let other = try name("other").workload
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await driver.run() }
+            _ = try await driver.apply(
+                WorkloadSpec(id: other, generation: 1, source: .image(name: "i", version: "1")))
+            try await withTemporaryFolder { folder in
+                let gateway = try TestGateway(folder: folder, driver: driver, configuration: configuration)
+                try await gateway.run(withDriver: false) {
+                    try await gateway.create("a")
+                    _ = try await gateway.status(of: "a") { $0["replicaStatus"] == "Healthy" }
+                    guard removes else { return #expect(try await driver.isAbsent(other) == false) }
+                    try await eventually("it is ended") { try await driver.isAbsent(other) }
+                }
+                await gateway.store.close()
+            }
+            group.cancelAll()
+        }
+    }
+
     @Test("a change reaches the driver, and the newest one wins")
     func changes() async throws {
         try await withGateway { gateway in

@@ -55,6 +55,27 @@ struct StartingInstanceTests {
         }
     }
 
+    @Test("a session is not declared lost before the runtime has said anything of its adapter")
+    func sessionBeforeTheRuntime() async throws {
+        let server = TestServer("s")
+        try await withHTTPServer(server.answer) { port in
+            try await withGateway { gateway in
+                try gateway.publish([.tcp(port)])
+                let session = try await gateway.initialize()
+                let name = try #require(AdapterName("a"))
+                let route = AdapterRoute(
+                    name: name, transport: .streamableHTTP, access: AccessPolicy(createdBy: "ada", requiredRoles: []))
+                gateway.plane.publish(AdapterDirectory([route]), EndpointTable())
+                let early = try await gateway.call(session)
+                #expect((early.status, early["Retry-After"]) == (503, "1"))
+                try gateway.publish([.tcp(port)])
+                #expect(try await gateway.call(session).status == 200)
+                try gateway.publish([])
+                #expect(try await gateway.call(session).status == 404)
+            }
+        }
+    }
+
     @Test("when the instances turn out to fail, or the adapter is deleted, the waiting end at once")
     func ends() async throws {
         try await withGateway { gateway in

@@ -44,7 +44,8 @@ public struct ControlPlane: Service {
         reconciler = Reconciler(
             store: store, driver: driver, configuration: configuration, projection: projection, logger: logger)
         responder = ControlPlaneResponder(
-            adapters: AdapterResource(store: store, driver: driver, configuration: configuration),
+            adapters: AdapterResource(
+                store: store, driver: driver, configuration: configuration, projection: projection),
             status: StatusResource(driver: driver, projection: projection),
             logs: LogsResource(driver: driver, logger: logger),
             projection: projection, metrics: configuration.metrics, authenticate: authenticate, logger: logger)

@@ -18,6 +18,12 @@ public struct ControlPlaneConfiguration: Sendable {
     public var runtimeTimeout: Duration
     /// How long creating an adapter waits for one of the same name to be deleted completely.
     public var deletionTimeout: Duration
+    /// Whether what runs and is not stored here is ended.
+    ///
+    /// Not where others may have made it: gateways that share a cluster.
+    public var removesOrphans: Bool
+    /// Whether changes are refused while the runtime can't be reached, instead of being stored and made later.
+    public var writesNeedRuntime: Bool
     /// What is known of an image by name and version, where an adapter does not say otherwise; no I/O.
     public var imageDefaults: @Sendable (_ name: String, _ version: String) -> ImageDefaults?
     /// The metrics of the process, in the text format of Prometheus.
@@ -35,6 +41,8 @@ public struct ControlPlaneConfiguration: Sendable {
         backoff: Backoff = Backoff(),
         runtimeTimeout: Duration = .seconds(60),
         deletionTimeout: Duration = .seconds(10),
+        removesOrphans: Bool = true,
+        writesNeedRuntime: Bool = false,
         imageDefaults: @escaping @Sendable (_ name: String, _ version: String) -> ImageDefaults? = { _, _ in nil },
         metrics: @escaping @Sendable () -> String = { "" },
         now: @escaping @Sendable () -> Timestamp = { .now },
@@ -46,6 +54,8 @@ public struct ControlPlaneConfiguration: Sendable {
         self.backoff = backoff
         self.runtimeTimeout = runtimeTimeout
         self.deletionTimeout = deletionTimeout
+        self.removesOrphans = removesOrphans
+        self.writesNeedRuntime = writesNeedRuntime
         self.imageDefaults = imageDefaults
         self.metrics = metrics
         self.now = now

@@ -97,9 +97,11 @@ extension ProxyExchange {
 
     /// What is answered where the instance of `session` can't be found.
     ///
-    /// A server that somebody else runs keeps its sessions while this gateway does not see it, before it was first asked
-    /// say; everywhere else what can't be found has lost its memory.
+    /// Before the runtime has said anything of an adapter, its instances may well go on: a cluster can't be asked say. A
+    /// server that somebody else runs keeps its sessions while this gateway does not see it; everywhere else what can't
+    /// be found has lost its memory.
     private func absence(of session: BoundSession, _ adapter: AdapterTarget) -> GatewayFault {
+        guard adapter.isKnown else { return .unavailable(retryAfterSeconds: 1) }
         let ordinal = session.binding.ordinal
         if adapter.route.authorities.indices.contains(Int(ordinal)),
             !adapter.instances.contains(where: { $0.ordinal == ordinal })

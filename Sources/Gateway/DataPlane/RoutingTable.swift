@@ -29,7 +29,8 @@ final class RoutingTable: Sendable {
             let own = meters[route.name.rawValue]
             let candidates = loads.candidates(of: route.name.workload, in: endpoints, meters: own)
             adapters[route.name.rawValue] = AdapterTarget(
-                route, candidates, meters: own, expectsInstances: endpoints.expectsInstances(of: route.name.workload))
+                route, candidates, meters: own, isKnown: endpoints.knows(route.name.workload),
+                expectsInstances: endpoints.expectsInstances(of: route.name.workload))
         }
         self.init(adapters: adapters, isKnown: true)
     }
@@ -51,12 +52,16 @@ final class AdapterTarget: Sendable {
     let policy: RoutePolicy
     /// The name of the header field that keeps requests together, in lower case; empty for none.
     let affinityField: [UInt8]
+    /// Whether the runtime has said anything of it.
+    let isKnown: Bool
     /// Whether an instance is being started.
     let expectsInstances: Bool
 
     init(
-        _ route: AdapterRoute, _ candidates: [PlacementCandidate], meters: AdapterMeters, expectsInstances: Bool
+        _ route: AdapterRoute, _ candidates: [PlacementCandidate], meters: AdapterMeters, isKnown: Bool,
+        expectsInstances: Bool
     ) {
+        self.isKnown = isKnown
         self.meters = meters
         self.route = route
         self.expectsInstances = expectsInstances

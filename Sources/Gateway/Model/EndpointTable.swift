@@ -19,15 +19,31 @@ public struct EndpointTable: Hashable, Sendable {
         self.starting = starting
     }
 
+    /// Whether the runtime has said anything of `workload`.
+    public func knows(_ workload: WorkloadID) -> Bool { instances[workload] != nil }
+
     /// Whether an instance of `workload` can be expected to take new sessions soon, though none may do so now.
     public func expectsInstances(of workload: WorkloadID) -> Bool {
-        instances[workload] == nil || starting.contains(workload)
+        !knows(workload) || starting.contains(workload)
     }
 
     /// The instances in `snapshot` that have an endpoint and take sessions, old ones at least.
-    public init(_ snapshot: RuntimeSnapshot) {
+    ///
+    /// - Parameter last: The table before this one. An instance that the platform says nothing of any more goes on
+    ///   taking new sessions if it took them before: that nobody can be asked is no reason to turn clients away, and what
+    ///   does not answer is left out by those who send.
+    public init(_ snapshot: RuntimeSnapshot, after last: EndpointTable = EndpointTable()) {
         instances = snapshot.workloads.mapValues { status in
-            status.instances.compactMap(InstanceEndpoint.init)
+            status.instances.compactMap { instance in
+                guard var endpoint = InstanceEndpoint(instance) else { return nil }
+                if instance.phase == .unknown {
+                    endpoint.acceptsNewSessions =
+                        last.instances[status.id]?.contains {
+                            $0.id == instance.id && $0.incarnation == instance.incarnation && $0.acceptsNewSessions
+                        } ?? false
+                }
+                return endpoint
+            }
         }
         starting = Set(
             snapshot.workloads.lazy.filter { _, status in

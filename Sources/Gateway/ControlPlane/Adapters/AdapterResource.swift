@@ -14,6 +14,7 @@ struct AdapterResource: Sendable {
     let store: AdapterStore
     let driver: any RuntimeDriver
     let configuration: ControlPlaneConfiguration
+    let projection: Projection
 
     /// `GET /adapters`: the adapters that `principal` may use, ordered by name, a page at a time.
     func list(_ request: HTTPRequest, by principal: Principal) async throws(Problem) -> HTTPResponse {
@@ -208,6 +209,11 @@ extension AdapterResource {
         _ name: AdapterName,
         _ decide: @Sendable (StoredAdapter?) throws(Problem) -> AdapterChange
     ) async throws(Problem) -> StoredAdapter? {
+        guard !configuration.writesNeedRuntime || projection.snapshot.isReachable else {
+            throw Problem(
+                .unavailable, "the \(driver.capabilities.name) runtime can't be reached: nothing was changed, try again"
+            )
+        }
         let result: Result<StoredAdapter?, Problem>
         do { result = try await store.change(name, decide) } catch { throw Problem(error) }
         return try result.get()

@@ -89,7 +89,7 @@ final class Projection: Sendable {
     func update(_ snapshot: RuntimeSnapshot) -> [WorkloadID] {
         state.withLock { state in
             state.snapshot = snapshot
-            let endpoints = EndpointTable(snapshot)
+            let endpoints = EndpointTable(snapshot, after: state.endpoints)
             if endpoints != state.endpoints {
                 state.endpoints = endpoints
                 tell(state)

@@ -104,7 +104,7 @@ extension Reconciler {
                         "orphaned": "\(report.orphaned.count)",
                     ])
                 // What nobody wants any more: the database was put back, or its removal was never finished.
-                for id in report.orphaned { ask(id) }
+                if configuration.removesOrphans { for id in report.orphaned { ask(id) } }
                 await published(report.adopted)
                 projection.set(.ready)
                 return
