@@ -12,7 +12,7 @@ struct MemoryHarness: ConformanceHarness {
     init() {
         runtime = MemoryRuntime(capacity: 10) { spec, _ in
             var server = SimulatedServer(logLines: (1...ConformanceProgram.lineCount).map { "line \($0)" })
-            guard case .image(let name, _) = spec.source else { return server }
+            guard case .image(let name, _, _) = spec.source else { return server }
             switch name {
             case "stubborn": server.ignoresTermination = true
             case "shouting": server.logLines = [String(repeating: "x", count: ConformanceProgram.longLine), "after"]

@@ -110,13 +110,32 @@ struct AdapterDraftTests {
         #expect(found.count == 23)
     }
 
+    @Test("an image may come with a command to run in it, which is written as it was read")
+    func imageWithCommand() throws {
+        let text =
+            #"{"name":"a","imageName":"i","imageVersion":"1","command":"c","arguments":["d"],"workingDirectory":"/e"}"#
+        let draft = try AdapterDraft(JSONParser.parse(Array(text.utf8)), name: .required, limits: AdapterLimits())
+        let spec = try draft.spec(keepingSecretsOf: nil)
+        let command = Command(executable: "c", arguments: ["d"], workingDirectory: "/e")
+        #expect(spec.source == .image(name: "i", version: "1", command: command))
+        var again = spec.json
+        again.set("name", "a")
+        let second = try AdapterDraft(.object(again), name: .required, limits: AdapterLimits())
+        #expect(try second.spec(keepingSecretsOf: nil) == spec)
+    }
+
     @Test(
         "exactly one of image, command and url is needed",
         arguments: [
             (#"{"name":"a"}"#, ["imageName: required"]),
             (#"{"name":"a","imageName":"i"}"#, ["imageVersion: required"]),
             (#"{"name":"a","imageVersion":"1"}"#, ["imageName: required"]),
-            (#"{"name":"a","imageName":"i","imageVersion":"1","command":"c"}"#, ["command: conflict"]),
+            (
+                #"{"name":"a","imageName":"i","imageVersion":"1","command":"c","url":"http://h"}"#,
+                ["command: conflict", "url: conflict"]
+            ),
+            (#"{"name":"a","imageName":"i","imageVersion":"1","command":"./c"}"#, ["command: format"]),
+            (#"{"name":"a","imageName":"i","command":"c"}"#, ["imageVersion: required"]),
             (#"{"name":"a","command":"c","url":"http://h"}"#, ["url: conflict"]),
             (
                 #"{"name":"a","imageName":"i","imageVersion":"1","workingDirectory":"/"}"#,

@@ -19,7 +19,7 @@ public struct ImageDefaults: Hashable, Sendable {
 extension Adapter {
     /// The image's name and version, or `nil` when the adapter is not made from an image.
     public var image: (name: String, version: String)? {
-        guard case .image(let name, let version) = spec.source else { return nil }
+        guard case .image(let name, let version, _) = spec.source else { return nil }
         return (name, version)
     }
 
@@ -27,7 +27,8 @@ extension Adapter {
     public func workload(_ defaults: ImageDefaults = ImageDefaults()) -> WorkloadSpec {
         let source: WorkloadSource
         switch spec.source {
-        case .image(let name, let version): source = .image(name: name, version: version)
+        case .image(let name, let version, let command):
+            source = .image(name: name, version: version, command: command)
         case .command(let command): source = .command(command)
         case .remote(let urls): source = .remote(urls.map { RemoteEndpoint($0) })
         }

@@ -108,11 +108,11 @@ extension AdapterDraft {
         let command = readCommand(&reader, hasCommand: hasCommand)
         let remote = readURLs(&reader)
         switch (hasImage, hasCommand, hasURL) {
-        case (true, false, false):
+        case (true, _, false):
             if !reader.has("imageName") { reader.fault("imageName", .required, "must be given with imageVersion") }
             if !reader.has("imageVersion") { reader.fault("imageVersion", .required, "must be given with imageName") }
-            if let name = image.0, let version = image.1 { return .image(name: name, version: version) }
-            return nil
+            guard let name = image.0, let version = image.1, !hasCommand || command != nil else { return nil }
+            return .image(name: name, version: version, command: command)
         case (false, true, false):
             return command.map(AdapterSpec.Source.command)
         case (false, false, true):

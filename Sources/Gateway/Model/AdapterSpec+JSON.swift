@@ -10,13 +10,11 @@ extension AdapterSpec {
     public var json: JSONObject {
         var object = JSONObject()
         switch source {
-        case .image(let name, let version):
+        case .image(let name, let version, let command):
             object.set("imageName", .string(name))
             object.set("imageVersion", .string(version))
-        case .command(let command):
-            object.set("command", .string(command.executable))
-            object.set("arguments", .strings(command.arguments))
-            if let directory = command.workingDirectory { object.set("workingDirectory", .string(directory)) }
+            if let command { Self.set(command, in: &object) }
+        case .command(let command): Self.set(command, in: &object)
         case .remote(let urls):
             object.set("url", urls.count == 1 ? .string(urls[0].rawValue) : .strings(urls.map(\.rawValue)))
         }
@@ -46,6 +44,12 @@ extension AdapterSpec {
             ]))
         if !labels.isEmpty { object.set("labels", .strings(labels)) }
         return object
+    }
+
+    private static func set(_ command: Command, in object: inout JSONObject) {
+        object.set("command", .string(command.executable))
+        object.set("arguments", .strings(command.arguments))
+        if let directory = command.workingDirectory { object.set("workingDirectory", .string(directory)) }
     }
 
     private var resourcesJSON: JSONObject? {

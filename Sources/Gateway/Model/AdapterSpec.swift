@@ -40,8 +40,8 @@ public struct AdapterSpec: Hashable, Sendable {
 
     /// What runs: exactly one of these.
     public enum Source: Hashable, Sendable {
-        /// `imageName` and `imageVersion`.
-        case image(name: String, version: String)
+        /// `imageName` and `imageVersion`, perhaps with `command`, `arguments` and `workingDirectory` to run in it.
+        case image(name: String, version: String, command: Command? = nil)
         /// `command`, `arguments` and `workingDirectory`.
         case command(Command)
         /// `url`: servers that somebody else runs; one or more.

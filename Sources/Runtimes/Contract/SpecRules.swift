@@ -40,12 +40,13 @@ public enum SpecRules {
             try refuse(.unsupported, "workload identity: the \(capabilities.name) driver has none")
         }
         switch spec.source {
-        case .image(let name, let version):
+        case .image(let name, let version, let command):
             guard capabilities.sources.contains(.image) else {
                 try refuse(.unsupported, "image: the \(capabilities.name) driver runs no images")
             }
             if name.isEmpty { try refuse(.invalidSpec, "image: a name is missing") }
             if version.isEmpty { try refuse(.invalidSpec, "image: a version is missing") }
+            if let command { try check(command, refuse) }
         case .command(let command):
             guard capabilities.sources.contains(.command) else {
                 try refuse(.unsupported, "command: the \(capabilities.name) driver runs no commands")

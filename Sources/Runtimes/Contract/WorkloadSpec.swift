@@ -98,7 +98,9 @@ public struct WorkloadSpec: Hashable, Sendable {
 /// What a workload runs.
 public enum WorkloadSource: Hashable, Sendable {
     /// A named, versioned image. Each driver resolves it in its own way: a registry, or a catalogue of local commands.
-    case image(name: String, version: String)
+    ///
+    /// With a command, that is run in the image in place of what the image says.
+    case image(name: String, version: String, command: Command? = nil)
     /// A command with its arguments, run as it is and never through a shell.
     case command(Command)
     /// Servers that somebody else runs, one for each instance: nothing is started.

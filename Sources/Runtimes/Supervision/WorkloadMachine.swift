@@ -202,7 +202,7 @@ package struct WorkloadMachine: Sendable {
     package var status: WorkloadStatus {
         let image =
             switch spec.source {
-            case .image(let name, let version): "\(name):\(version)"
+            case .image(let name, let version, _): "\(name):\(version)"
             case .command(let command): command.executable
             case .remote(let endpoints): endpoints.map(\.description).joined(separator: ", ")
             }

@@ -92,7 +92,7 @@ struct StatusResource: Sendable {
 
     private static func image(of adapter: Adapter) -> String {
         switch adapter.spec.source {
-        case .image(let name, let version): "\(name):\(version)"
+        case .image(let name, let version, _): "\(name):\(version)"
         case .command(let command): command.executable
         case .remote(let urls): urls.first?.rawValue ?? ""
         }

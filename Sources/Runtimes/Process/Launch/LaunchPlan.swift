@@ -32,7 +32,12 @@ struct LaunchPlan: Hashable, Sendable {
         switch spec.source {
         case .command(let command):
             return Resolved(command: command, environment: [:], transport: spec.transport, path: spec.path)
-        case .image(let name, let version):
+        case .image(let name, let version, let command):
+            guard command == nil else {
+                throw RuntimeError(
+                    .unsupported, "command: here the catalogue says what an image stands for; leave out one of both",
+                    workload: spec.id)
+            }
             let image = try catalogue.requireImage(name: name, version: version, for: spec.id)
             return Resolved(
                 command: image.command, environment: image.environment, transport: image.transport ?? spec.transport,
