@@ -91,7 +91,8 @@ let package = Package(
             [
                 "Wire", "HTTP", "TLS", "MCPProtocol", "Model", "Identity", "Observability", "DataPlane", "ControlPlane",
                 "Store",
-                "RuntimeContract", "ProcessRuntime", "RemoteRuntime", "YAML", configuration, system, nioCore, nioPosix,
+                "RuntimeContract", "ProcessRuntime", "KubernetesRuntime", "RemoteRuntime", "YAML", configuration,
+                system, nioCore, nioPosix,
                 logging,
                 lifecycle, signals,
             ]),

@@ -10,6 +10,8 @@ public struct BridgeError: Error, Hashable, Sendable, CustomStringConvertible {
         case startFailed
         /// The socket or port can't be bound.
         case bindFailed
+        /// The program can't be copied.
+        case installFailed
     }
 
     /// What kind of failure it is.

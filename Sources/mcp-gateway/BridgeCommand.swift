@@ -68,11 +68,18 @@ struct BridgeCommand: AsyncParsableCommand {
     @Option(help: "The least severe messages to log: trace, debug, info, notice, warning, error.")
     var logLevel = "info"
 
+    @Option(
+        help: ArgumentHelp(
+            "Copy this program and all it needs into a directory, to be run in containers of other images, and end.",
+            valueName: "directory"))
+    var install: String?
+
     @Argument(
         parsing: .postTerminator, help: ArgumentHelp("The server's program and its arguments.", valueName: "command"))
     var command: [String] = []
 
     func validate() throws {
+        guard install == nil else { return }
         guard !command.isEmpty else {
             throw ValidationError("which server? Give its command behind --, as in -- uvx mcp-server-time")
         }
@@ -98,6 +105,7 @@ struct BridgeCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if let install { return try copySelf(into: install) }
         let level = Logger.Level(rawValue: logLevel) ?? .info
         LoggingSystem.bootstrap { label in
             var handler = StreamLogHandler.standardError(label: label)
@@ -113,6 +121,15 @@ struct BridgeCommand: AsyncParsableCommand {
             _ = try? FileDescriptor.standardError.writeAll("mcp-gateway bridge: \(error.message)\n".utf8)
             // 127 is what a shell says of a program that it can't find.
             throw ExitCode(error.code == .commandNotFound ? 127 : 1)
+        }
+    }
+
+    private func copySelf(into directory: String) throws {
+        do {
+            try BridgeInstallation.install(into: directory)
+        } catch {
+            _ = try? FileDescriptor.standardError.writeAll("mcp-gateway bridge: \(error.message)\n".utf8)
+            throw ExitCode(1)
         }
     }
 

@@ -35,6 +35,9 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "The YAML file that maps images to local commands (catalogue).")
     var catalogue: String?
 
+    @Option(help: "Where servers run: process, kubernetes (runtime).")
+    var runtime: String?
+
     @Option(help: "How servers are started: auto, child, systemd (launcher).")
     var launcher: String?
 
@@ -84,6 +87,7 @@ struct ServeCommand: AsyncParsableCommand {
         flags["listen.port"] = port ?? flags["listen.port"]
         flags["dataDirectory"] = dataDirectory ?? flags["dataDirectory"]
         flags["catalogue"] = catalogue ?? flags["catalogue"]
+        flags["runtime"] = runtime ?? flags["runtime"]
         flags["launcher"] = launcher ?? flags["launcher"]
         flags["log.level"] = logLevel ?? flags["log.level"]
         return flags

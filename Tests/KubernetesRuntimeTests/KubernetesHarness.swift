@@ -35,6 +35,10 @@ struct KubernetesHarness: ConformanceHarness {
 
     func remove() async {
         await contact.close()
+        // What goes on when asked to end would be waited for.
+        for container in (try? await containers()) ?? [] {
+            _ = try? await TestCluster.containers("tasks", "kill", "--signal", "9", container)
+        }
         _ = try? await TestCluster.run(
             "kubectl", "--namespace", namespace, "delete", "statefulsets,services,secrets,poddisruptionbudgets",
             "--all",
@@ -63,10 +67,15 @@ struct KubernetesHarness: ConformanceHarness {
         try await TestCluster.containers("tasks", "kill", "--signal", "9", String(container))
     }
 
+    private func containers() async throws -> [String] {
+        try await TestCluster.containers(
+            "containers", "list", "--quiet", "labels.\"io.kubernetes.pod.namespace\"==\(namespace)"
+        ).split(separator: "\n").map(String.init)
+    }
+
     /// What containerd runs, whatever the API server says.
     func countRunning() async throws -> Int {
-        let inNamespace = try await TestCluster.containers(
-            "containers", "list", "--quiet", "labels.\"io.kubernetes.pod.namespace\"==\(namespace)")
+        let inNamespace = try await containers()
         let tasks = try await TestCluster.containers("tasks", "list")
         var running: Set<Substring> = []
         for line in tasks.split(separator: "\n") {
@@ -74,8 +83,8 @@ struct KubernetesHarness: ConformanceHarness {
             if columns.count >= 3, columns[2] == "RUNNING" { running.insert(columns[0]) }
         }
         var count = 0
-        for id in inNamespace.split(separator: "\n") where running.contains(id) {
-            let info = try await TestCluster.containers("containers", "info", String(id))
+        for id in inNamespace where running.contains(Substring(id)) {
+            let info = try await TestCluster.containers("containers", "info", id)
             if info.contains("\"io.kubernetes.container.name\": \"server\"") { count += 1 }
         }
         return count

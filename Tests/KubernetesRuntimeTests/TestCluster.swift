@@ -2,6 +2,7 @@
 
 import FoundationEssentials
 import Glibc
+import RuntimeConformance
 import Spawn
 
 /// The cluster that the tests run on: `KUBECONFIG` and, for pods, `MCP_GATEWAY_CLUSTER_HOME`, both as `dev/cluster` has
@@ -23,6 +24,9 @@ enum TestCluster {
     static var isHere: Bool { kubeconfig?.hasPrefix("\(home)/") == true && access(socket, F_OK) == 0 }
 
     static let reason = "needs a cluster of dev/cluster: run 'dev/cluster up' and set KUBECONFIG as it says"
+
+    /// What this cluster can do; how a kubelet ends pods has changed with 1.22.
+    static let features: Set<ConformanceFeature> = isHere ? [.contactLoss] : [.contactLoss, .shortenedGrace]
 
     struct Failure: Error {
         let command: String

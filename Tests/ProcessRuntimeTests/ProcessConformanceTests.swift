@@ -5,7 +5,7 @@ import Testing
 
 @Suite("The process driver keeps the contract")
 struct ProcessConformanceTests {
-    @Test("fact", arguments: ConformanceCheck.checks(for: []))
+    @Test("fact", arguments: ConformanceCheck.checks(for: [.shortenedGrace]))
     func conforms(_ check: ConformanceCheck) async throws {
         let harness = try ProcessHarness()
         defer { harness.remove() }

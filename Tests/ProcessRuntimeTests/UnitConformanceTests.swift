@@ -20,7 +20,7 @@ enum TestedManager {
 @Suite(
     "The process driver keeps the contract with units", .enabled(if: TestedManager.scope != nil, TestedManager.reason))
 struct UnitConformanceTests {
-    @Test("fact", arguments: ConformanceCheck.checks(for: []))
+    @Test("fact", arguments: ConformanceCheck.checks(for: [.shortenedGrace]))
     func conforms(_ check: ConformanceCheck) async throws {
         let harness = try ProcessHarness(units: try await TestedManager.configuration(keepsInstances: false))
         defer { harness.remove() }

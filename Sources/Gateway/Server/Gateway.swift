@@ -5,6 +5,7 @@ internal import DataPlane
 internal import Glibc
 internal import HTTP
 internal import Identity
+internal import KubernetesRuntime
 public import Logging
 internal import MCPProtocol
 internal import Model
@@ -53,12 +54,8 @@ public struct Gateway: Sendable {
             try CatalogueFile(path: path)
         }
         let store = try directory.openStore()
-        var process = processConfiguration(directory, catalogue)
-        process.units = try await configuration.launcher.units(
-            keepsServers: configuration.keepsServers, logger: Logger(label: "runtime"))
         let driver = RuntimeWithRemotes(
-            ProcessRuntime(configuration: process, logger: Logger(label: "runtime")),
-            RemoteRuntime(secure: trust.secure))
+            try await platform(directory, catalogue), RemoteRuntime(secure: trust.secure))
         // The loops end last; nothing runs on them any more then.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
         let result: Result<Void, any Error>
@@ -91,6 +88,8 @@ public struct Gateway: Sendable {
             store: store, driver: driver,
             configuration: ControlPlaneConfiguration(
                 limits: AdapterLimits(replicas: configuration.limits.replicas),
+                removesOrphans: configuration.runtime == .process,
+                writesNeedRuntime: configuration.runtime == .kubernetes,
                 imageDefaults: { name, version in
                     images.first { $0.name == name && $0.version == version }
                         .map { ImageDefaults(transport: $0.transport, path: $0.path) }
@@ -122,6 +121,30 @@ public struct Gateway: Sendable {
             tasks.addTask { try await lifecycle.run() }
             defer { tasks.cancelAll() }
             try await tasks.next()
+        }
+    }
+
+    /// What runs servers.
+    private func platform(
+        _ directory: DataDirectory, _ catalogue: CatalogueFile?
+    ) async throws(StartupError) -> any RuntimeDriver {
+        let logger = Logger(label: "runtime")
+        switch configuration.runtime {
+        case .process:
+            var process = processConfiguration(directory, catalogue)
+            process.units = try await configuration.launcher.units(
+                keepsServers: configuration.keepsServers, logger: logger)
+            return ProcessRuntime(configuration: process, logger: logger)
+        case .kubernetes:
+            do throws(RuntimeError) {
+                let driver = try KubernetesRuntime(
+                    configuration: configuration.kubernetes.runtimeConfiguration(configuration.limits),
+                    environment: GatewayConfiguration.processEnvironment(), logger: logger)
+                logger.info("servers run in a Kubernetes cluster", metadata: ["namespace": "\(driver.namespace)"])
+                return driver
+            } catch {
+                throw StartupError(.configuration, "kubernetes: \(error.message)")
+            }
         }
     }
 

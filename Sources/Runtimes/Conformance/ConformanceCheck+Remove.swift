@@ -53,7 +53,9 @@ extension ConformanceCheck {
             let running = try await context.harness.countRunning()
             try expect(running == 0, "nothing really runs, not \(running)")
         },
-        ConformanceCheck("a second removal with a shorter grace period is not held up by the first") { context in
+        ConformanceCheck(
+            "a second removal with a shorter grace period is not held up by the first", requirements: [.shortenedGrace]
+        ) { context in
             let spec = context.spec(.stubbornServer)
             try await context.applyAndWait(spec)
             let driver = context.driver

@@ -27,6 +27,10 @@ public protocol ConformanceHarness: Sendable {
 public enum ConformanceFeature: String, Hashable, Sendable, CaseIterable {
     /// The contact to the platform can be cut and restored.
     case contactLoss
+    /// The platform takes up a shorter grace period for an instance that is on its way out already.
+    ///
+    /// Kubelets before 1.22 go on with the one that they began with.
+    case shortenedGrace
 }
 
 /// How a program that the suite runs behaves.

@@ -67,7 +67,9 @@ extension KubernetesRuntime {
         let after = try await client.call(
             .apply(
                 "\(paths.statefulSets)/\(manifests.name)",
-                manifests.statefulSet(resourceVersion: before?["metadata", "resourceVersion"]?.text)))
+                manifests.statefulSet(
+                    resourceVersion: before?["metadata", "resourceVersion"]?.text,
+                    before: before.flatMap { StatefulSetState($0) })))
         try await writeDisruptionBudget(manifests)
         guard let before else { return .created }
         // Grows exactly when something of the spec has changed.

@@ -93,7 +93,7 @@ public final class KubernetesRuntime: RuntimeDriver {
     /// Checks that `spec` could run: the rules for every driver, and what a cluster can take.
     public func validate(_ spec: WorkloadSpec) throws(RuntimeError) {
         try SpecRules.check(spec, capabilities: capabilities)
-        try ClusterRules.check(spec)
+        try ClusterRules.check(spec, hasBridge: configuration.bridgeImage != nil)
     }
 
     /// What the cluster holds of ours: survives every gateway.

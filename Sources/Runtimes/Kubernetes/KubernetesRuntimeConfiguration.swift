@@ -16,6 +16,9 @@ public struct KubernetesRuntimeConfiguration: Hashable, Sendable {
     public var pullSecrets: [String]
     /// The service account of servers that use the platform's workload identity.
     public var workloadServiceAccount: String
+    /// The image of this gateway, whose entry point is its program: what stdio servers in images are run with; `nil`
+    /// refuses such servers.
+    public var bridgeImage: String?
     /// How many instances there may be at once, of all workloads together.
     public var capacity: Int
     /// How many replicas a workload may have.
@@ -28,7 +31,8 @@ public struct KubernetesRuntimeConfiguration: Hashable, Sendable {
     /// Describes a cluster.
     public init(
         kubeconfig: String? = nil, context: String? = nil, namespace: String? = nil, registry: String? = nil,
-        pullSecrets: [String] = [], workloadServiceAccount: String = "workload-sa", capacity: Int = 10_000,
+        pullSecrets: [String] = [], workloadServiceAccount: String = "workload-sa", bridgeImage: String? = nil,
+        capacity: Int = 10_000,
         maximumReplicas: Int = 1000, resources: PodResources = PodResources(), readOnlyImage: Bool = true
     ) {
         self.kubeconfig = kubeconfig
@@ -37,6 +41,7 @@ public struct KubernetesRuntimeConfiguration: Hashable, Sendable {
         self.registry = registry
         self.pullSecrets = pullSecrets
         self.workloadServiceAccount = workloadServiceAccount
+        self.bridgeImage = bridgeImage
         self.capacity = capacity
         self.maximumReplicas = maximumReplicas
         self.resources = resources

@@ -20,6 +20,10 @@ public struct GatewayConfiguration: Sendable {
     public var catalogueFile: String?
     /// The file with the session keys; absolute.
     public var sessionKeyFile: String
+    /// Where servers run.
+    public var runtime: RuntimeChoice
+    /// What is known of the cluster; without effect where servers run as processes.
+    public var kubernetes: KubernetesSettings
     /// How servers are started.
     public var launcher: LauncherChoice
     /// Whether units go on when the gateway is stopped; `nil` if it is a unit itself.
@@ -113,6 +117,8 @@ public struct GatewayConfiguration: Sendable {
         authoritiesFile = reader.value("tls.authoritiesFile", default: nil) { absolute($0).map(Optional.some) }
         catalogueFile = reader.value("catalogue", default: nil) { absolute($0).map(Optional.some) }
         sessionKeyFile = reader.value("session.keyFile", default: dataDirectory + "/session-keys", absolute)
+        runtime = reader.value("runtime", default: .process) { RuntimeChoice(rawValue: $0) }
+        kubernetes = KubernetesSettings(&reader, absolute: absolute)
         launcher = reader.value("launcher", default: .auto) { LauncherChoice(rawValue: $0) }
         keepsServers = reader.value("keepServers", default: nil) { text in
             switch text {
@@ -134,6 +140,7 @@ public struct GatewayConfiguration: Sendable {
                 Quantities.list(text) { Self.isOrigin($0) }
             }.map { $0.lowercased() })
         limits = Limits()
+        if runtime == .kubernetes { limits.instances = 10_000 }
         limits.headBytes = reader.value("limits.headBytes", default: limits.headBytes) {
             Quantities.bytes($0, in: 1 << 10...1 << 20)
         }
@@ -188,6 +195,10 @@ public struct GatewayConfiguration: Sendable {
         }
         if let keyFile, certificateFile == nil {
             reader.fault("tls.keyFile", value: keyFile, rule: "tls.certificateFile is missing")
+        }
+        if runtime == .kubernetes, let catalogueFile {
+            reader.fault(
+                "catalogue", value: catalogueFile, rule: "with the runtime kubernetes images come from a registry")
         }
         if !reader.faults.isEmpty { throw ConfigurationError(reader.faults) }
     }

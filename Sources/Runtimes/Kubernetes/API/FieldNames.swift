@@ -17,6 +17,8 @@ enum FieldNames {
     static let image = "mcp-gateway.dev/image"
     /// Annotation of the pods: which template they were made from.
     static let template = "mcp-gateway.dev/template"
+    /// Annotation of the StatefulSet: which generation was the last one of each earlier template (``TemplateHistory``).
+    static let templates = "mcp-gateway.dev/templates"
     /// Annotation of the pods: the restart token.
     static let restart = "mcp-gateway.dev/restart"
     /// Annotation of the Secret and the pods: changes with the values.

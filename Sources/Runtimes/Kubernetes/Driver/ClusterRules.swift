@@ -4,19 +4,24 @@ internal import RuntimeContract
 
 /// What a cluster can take of a spec, besides the rules for every driver.
 enum ClusterRules {
-    static func check(_ spec: WorkloadSpec) throws(RuntimeError) {
+    /// - Parameter hasBridge: Whether there is an image to run servers on standard input and output with.
+    static func check(_ spec: WorkloadSpec, hasBridge: Bool) throws(RuntimeError) {
         func refuse(_ code: RuntimeError.Code, _ message: String) -> RuntimeError {
             RuntimeError(code, message, workload: spec.id)
         }
-        if spec.transport == .stdio {
+        if spec.transport == .stdio, !hasBridge {
             throw refuse(
-                .unsupported,
-                "transport: a server in a cluster has to speak HTTP; put a bridge into the image of a stdio server")
+                .unsupported, "transport: stdio needs the setting kubernetes.bridgeImage, the gateway's own image")
         }
         if let port = spec.port, port < 1024 {
             throw refuse(.invalidSpec, "port: servers run without privileges, which ports below 1024 need")
         }
-        if case .image(let name, let version) = spec.source {
+        if case .image(let name, let version, let command) = spec.source {
+            if spec.transport == .stdio, command == nil {
+                throw refuse(
+                    .invalidSpec,
+                    "command: must be given with transport stdio, since a cluster does not tell what an image runs")
+            }
             guard isName(name) else { throw refuse(.invalidSpec, "image: '\(name)' is no name of an image") }
             guard isTag(version) || isDigest(version) else {
                 throw refuse(.invalidSpec, "image: '\(version)' is neither a tag nor a digest (sha256:…)")

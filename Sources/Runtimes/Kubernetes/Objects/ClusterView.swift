@@ -40,8 +40,7 @@ struct ClusterView: Sendable {
 
     private static func status(of set: StatefulSetState, _ pods: [PodState]) -> WorkloadStatus {
         var instances = pods.map { pod in
-            // Of an older template is all that is known of such a pod.
-            pod.status(generation: pod.template == set.template ? set.generation : max(set.generation - 1, 0))
+            pod.status(generation: set.generation(of: pod.template))
         }
         let present = Set(instances.map(\.id.ordinal))
         if !set.isBeingDeleted {

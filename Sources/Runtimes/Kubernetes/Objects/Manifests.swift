@@ -25,7 +25,7 @@ struct Manifests: Sendable {
 
     /// The image's full name: a digest is joined by `@`.
     var image: String {
-        guard case .image(let name, let version) = spec.source else { return "" }
+        guard case .image(let name, let version, _) = spec.source else { return "" }
         let prefix = configuration.registry.map { $0 + "/" } ?? ""
         return prefix + name + (version.hasPrefix("sha256:") ? "@" : ":") + version
     }
@@ -63,8 +63,10 @@ struct Manifests: Sendable {
             spec: ["maxUnavailable": 1, "selector": ["matchLabels": selector]])
     }
 
-    /// - Parameter resourceVersion: What the object must still have; `nil` when there is none.
-    func statefulSet(resourceVersion: String?) -> JSONValue {
+    /// - Parameters:
+    ///   - resourceVersion: What the object must still have; `nil` when there is none.
+    ///   - before: What is there now.
+    func statefulSet(resourceVersion: String? = nil, before: StatefulSetState? = nil) -> JSONValue {
         var template = template
         let digest = Fingerprint.of(JSONValue.object(template).bytes)
         var metadata = template["metadata"].flatMap(\.object) ?? JSONObject()
@@ -72,9 +74,11 @@ struct Manifests: Sendable {
         annotations.set(FieldNames.template, .string(digest))
         metadata.set("annotations", .object(annotations))
         template.set("metadata", .object(metadata))
+        var notes = [FieldNames.generation: String(spec.generation), FieldNames.image: imageInWords]
+        let history = before?.history.replacing(before?.template, of: before?.generation ?? 0, by: digest)
+        if let text = history?.text, !text.isEmpty { notes[FieldNames.templates] = text }
         var result = object(
-            "apps/v1", "StatefulSet", name,
-            annotations: [FieldNames.generation: String(spec.generation), FieldNames.image: imageInWords],
+            "apps/v1", "StatefulSet", name, annotations: notes,
             labels: spec.labels,
             spec: [
                 "serviceName": .string(serviceName),
@@ -93,7 +97,7 @@ struct Manifests: Sendable {
     }
 
     private var imageInWords: String {
-        guard case .image(let name, let version) = spec.source else { return "" }
+        guard case .image(let name, let version, _) = spec.source else { return "" }
         return "\(name):\(version)"
     }
 
@@ -113,9 +117,10 @@ struct Manifests: Sendable {
                 "runAsNonRoot": true, "runAsUser": .integer(Self.user), "runAsGroup": .integer(Self.user),
                 "fsGroup": .integer(Self.user), "seccompProfile": ["type": "RuntimeDefault"],
             ],
-            "containers": [container],
-            "volumes": [["name": "tmp", "emptyDir": [:]]],
+            "containers": [.object(container)],
+            "volumes": .array([["name": "tmp", "emptyDir": [:]]] + (bridge?.volumes ?? [])),
         ]
+        if let bridge { pod.set("initContainers", [bridge.initContainer(security: security, resources: resources)]) }
         if spec.usesWorkloadIdentity {
             pod.set("serviceAccountName", .string(configuration.workloadServiceAccount))
         }
@@ -130,7 +135,31 @@ struct Manifests: Sendable {
         ]
     }
 
-    private var container: JSONValue {
+    /// What a server on standard input and output is run with.
+    private var bridge: BridgeManifest? {
+        guard spec.transport == .stdio, let image = configuration.bridgeImage else { return nil }
+        return BridgeManifest(image: image)
+    }
+
+    private var security: JSONValue {
+        [
+            "allowPrivilegeEscalation": false, "capabilities": ["drop": ["ALL"]],
+            "readOnlyRootFilesystem": .bool(configuration.readOnlyImage),
+        ]
+    }
+
+    private var container: JSONObject {
+        var container = plainContainer
+        guard case .image(_, _, let command?) = spec.source else { return container }
+        let words = ([command.executable] + command.arguments).map { word in
+            Self.literal(word.replacing("{port}", with: String(port)).replacing("{host}", with: "0.0.0.0"))
+        }
+        container.set("command", .array(((bridge?.command(port: port) ?? []) + words).map { .string($0) }))
+        if let directory = command.workingDirectory { container.set("workingDir", .string(directory)) }
+        return container
+    }
+
+    private var plainContainer: JSONObject {
         let readiness = spec.readiness
         let probe: JSONValue = ["port": .integer(Int64(port))]
         let timeout = JSONValue.integer(max(1, readiness.timeout.wholeSeconds))
@@ -140,22 +169,28 @@ struct Manifests: Sendable {
             "imagePullPolicy": image.hasSuffix(":latest") ? "Always" : "IfNotPresent",
             "env": environment,
             "ports": [["name": "mcp", "protocol": "TCP", "containerPort": .integer(Int64(port))]],
-            "securityContext": [
-                "allowPrivilegeEscalation": false, "capabilities": ["drop": ["ALL"]],
-                "readOnlyRootFilesystem": .bool(configuration.readOnlyImage),
-            ],
+            "securityContext": security,
             "resources": resources,
-            "volumeMounts": [["name": "tmp", "mountPath": "/tmp"]],
+            "volumeMounts": .array([["name": "tmp", "mountPath": "/tmp"]] + (bridge?.mounts(readOnly: true) ?? [])),
             "startupProbe": [
                 "tcpSocket": probe, "periodSeconds": 1, "timeoutSeconds": timeout,
                 "failureThreshold": .integer(max(1, readiness.startupTimeout.wholeSeconds)),
             ],
             "readinessProbe": [
-                "tcpSocket": probe, "periodSeconds": .integer(max(1, readiness.period.wholeSeconds)),
-                "timeoutSeconds": timeout, "failureThreshold": .integer(Int64(readiness.failureThreshold)),
+                "tcpSocket": probe, "periodSeconds": .integer(probePeriod), "timeoutSeconds": timeout,
+                "failureThreshold": .integer(max(1, unreadyAfter / probePeriod)),
             ],
         ]
     }
+
+    /// For how many seconds a ready server has to be silent.
+    private var unreadyAfter: Int64 {
+        max(1, spec.readiness.period.wholeSeconds) * Int64(spec.readiness.failureThreshold)
+    }
+
+    /// Often, since some kubelets look at a server that has started only when the next period is over; for as long as
+    /// before, by more failures.
+    private var probePeriod: Int64 { min(2, max(1, spec.readiness.period.wholeSeconds)) }
 
     /// In the order of the names, so that equal environments make equal pods.
     private var environment: JSONValue {

@@ -11,6 +11,7 @@ struct StatefulSetState: WatchedObject {
     var replicas: Int
     var image: String
     var template: String?
+    var history: TemplateHistory
     var isBeingDeleted: Bool
 
     init?(_ object: JSONValue) {
@@ -23,6 +24,16 @@ struct StatefulSetState: WatchedObject {
         replicas = Int(object["spec", "replicas"]?.number ?? 1)
         image = object["metadata", "annotations", FieldNames.image]?.text ?? ""
         template = object["spec", "template", "metadata", "annotations", FieldNames.template]?.text
+        history = TemplateHistory(object["metadata", "annotations", FieldNames.templates]?.text ?? "")
         isBeingDeleted = object["metadata", "deletionTimestamp"] != nil
+    }
+}
+
+extension StatefulSetState {
+    /// The newest generation that a pod of `template` satisfies.
+    func generation(of template: String?) -> Int64 {
+        if template == self.template { return generation }
+        // An older one is all that is known of a template that is not in the history.
+        return min(history.generation(of: template) ?? .max, max(generation - 1, 0))
     }
 }
