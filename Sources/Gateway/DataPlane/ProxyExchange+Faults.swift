@@ -18,7 +18,7 @@ extension ProxyExchange {
             }
         if mayCollect, !framing.isComplete, !isRequestComplete, framing.remainingLength ?? 0 <= 64 << 10 {
             stage = .rejecting(fault)
-            if outgoingBody.readableBytes > 0 { swap(&body, &outgoingBody) }
+            if !outgoingBody.isEmpty { swap(&body, &outgoingBody) }
             client.pauseReading(false)
             client.sendContinueIfAwaited()
         } else {
@@ -65,7 +65,7 @@ extension ProxyExchange {
     private func faultBody(_ fault: GatewayFault) -> [UInt8] {
         if let envelope = inspection?.envelope { return fault.body(answering: envelope) }
         guard isRequestComplete, !isCheckedOnTheWay else { return fault.body() }
-        if body.readableBytes == 0 { return sentEnvelope.map { fault.body(answering: $0) } ?? fault.body() }
+        if body.isEmpty { return sentEnvelope.map { fault.body(answering: $0) } ?? fault.body() }
         let found = try? body.withUnsafeReadableBytes { bytes throws(EnvelopeError) in
             try EnvelopeScanner.scan(bytes)
         }

@@ -23,7 +23,7 @@ extension ProxyExchange {
         self.adapter = adapter
         let target = request.head.target.lowerBound
         query = (target + path.query.lowerBound)..<(target + path.query.upperBound)
-        if !query.isEmpty { head = client.headSlice(length: request.head.length) }
+        if !query.isEmpty { head = HeldBytes(client.headSlice(length: request.head.length)) }
         if let length = framing.remainingLength, length > UInt64(proxy.configuration.maximumBodyBytes) {
             return reject(.bodyTooLarge(limitBytes: proxy.configuration.maximumBodyBytes))
         }
@@ -69,7 +69,7 @@ extension ProxyExchange {
                 mustNotBeBatch = headers.forbidsBatches
                 beginBound(request, id, kind: .streamable)
             } else {
-                head = client.headSlice(length: request.head.length)
+                head = HeldBytes(client.headSlice(length: request.head.length))
                 stage = .inspecting
                 inspection = BodyInspection()
                 prepareFields(request)
@@ -114,8 +114,9 @@ extension ProxyExchange {
 
     /// Keeps the field lines of the request until it is known where it goes.
     private func prepareFields(_ request: RequestView) {
-        fields = client.channel.allocator.buffer(capacity: request.head.length + 512)
-        writeFields(of: request, into: &fields)
+        var lines = client.channel.allocator.buffer(capacity: request.head.length + 512)
+        writeFields(of: request, into: &lines)
+        fields = HeldBytes(lines)
     }
 
     /// Writes everything for the instance but the request line, `Host`, and the framing of the body.
@@ -150,8 +151,8 @@ extension ProxyExchange {
         case .inspecting: inspect(bytes)
         case .rejecting(let fault): collectForReject(bytes, fault)
         case .waiting:
-            append(bytes)
-            if !isRequestComplete, body.readableBytes > Self.keptBytes { client.pauseReading(true) }
+            body.append(bytes)
+            if !isRequestComplete, body.count > Self.keptBytes { client.pauseReading(true) }
         case .idle, .answered: break
         }
     }
@@ -165,23 +166,22 @@ extension ProxyExchange {
                 if first == UInt8(ascii: "[") {
                     return replaceByFault(.invalidRequest("batches are not part of this revision"))
                 }
-            } else if !isRequestComplete, body.readableBytes < Self.keptBytes {
+            } else if !isRequestComplete, body.count < Self.keptBytes {
                 // White space alone is held back, so that nothing has been sent when it turns out what follows.
-                return append(bytes)
+                return body.append(bytes)
             }
         }
-        append(bytes)
-        sendPayload(body)
-        body = ByteBuffer()
+        if let held = body.take() { sendPayload(held) }
+        sendPayload(bytes)
         sendEnd()
     }
 
     private func inspect(_ bytes: ByteBuffer) {
-        append(bytes)
+        body.append(bytes)
         inspection?.consume(bytes)
         if inspection?.error != nil || isRequestComplete {
             decide()
-        } else if body.readableBytes > proxy.configuration.inspectedBytes {
+        } else if body.count > proxy.configuration.inspectedBytes {
             isCheckedOnTheWay = true
             placeLargeRequest()
         }
@@ -197,10 +197,6 @@ extension ProxyExchange {
         if hasSession { return beginSessionLate() }
         keepTogether(nil)
         place(for: .request)
-    }
-
-    private func append(_ bytes: ByteBuffer) {
-        if body.readableBytes == 0 { body = bytes } else { body.writeImmutableBuffer(bytes) }
     }
 
     /// The verdict on a body that was read to its end, or to its first mistake.
@@ -252,8 +248,8 @@ extension ProxyExchange {
 
     private func checkOnTheWay(_ bytes: ByteBuffer) {
         inspection?.consume(bytes)
-        let held = body
-        body = bytes
+        let held = body.bytes
+        body = HeldBytes(bytes)
         if inspection?.error == nil, !isRequestComplete { return sendPayload(held) }
         switch verdict() {
         case .reject(let fault): return replaceByFault(fault)
@@ -264,13 +260,12 @@ extension ProxyExchange {
         case .legacySession, .legacyStateless: break
         }
         sendPayload(held)
-        sendPayload(body)
-        body = ByteBuffer()
+        if let last = body.take() { sendPayload(last) }
         sendEnd()
     }
 
     private func collectForReject(_ bytes: ByteBuffer, _ fault: GatewayFault) {
-        append(bytes)
-        if isRequestComplete || body.readableBytes > Self.keptBytes { respond(fault) }
+        body.append(bytes)
+        if isRequestComplete || body.count > Self.keptBytes { respond(fault) }
     }
 }

@@ -115,10 +115,10 @@ extension ProxyExchange {
             entry?.enter(at: proxy.now)
         }
         if case .none = bodyCoding { chooseCoding() }
-        outgoingHead = requestHead(instance, request)
-        if !isCheckedOnTheWay, body.readableBytes > 0 {
+        outgoingHead = HeldBytes(requestHead(instance, request))
+        if !isCheckedOnTheWay, !body.isEmpty {
             outgoingBody = body
-            body = ByteBuffer()
+            body.clear()
         }
         connect(to: instance, mayReuse: true)
     }
@@ -128,7 +128,7 @@ extension ProxyExchange {
         if mayReuse, let connection = pool.take(for: self) {
             upstream = connection
             // The head leaves with the first bytes of the body, which nearly always came with it.
-            if isRequestComplete || outgoingBody.readableBytes > 0 { flush() }
+            if isRequestComplete || !outgoingBody.isEmpty { flush() }
         } else {
             let connection = pool.makeConnection(for: self)
             upstream = connection
@@ -156,7 +156,7 @@ extension ProxyExchange {
         if let length = framing.remainingLength {
             bodyCoding = .length(Int(clamping: length))
         } else if isRequestComplete {
-            bodyCoding = .length(body.readableBytes)
+            bodyCoding = .length(body.count)
         } else {
             bodyCoding = .chunks
         }
@@ -166,13 +166,13 @@ extension ProxyExchange {
         let expected: Int =
             if case .length(let length) = bodyCoding, length <= Self.copiedBytes { length } else { 0 }
         var buffer = client.channel.allocator.buffer(
-            capacity: (request?.head.length ?? fields.readableBytes) + expected + 512)
+            capacity: (request?.head.length ?? fields.count) + expected + 512)
         if method == .post, query.isEmpty, purpose != .eventStream, session?.binding.kind != .eventStream {
             buffer.writeBytes(instance.postLines)
         } else {
             writeRequestLine(instance, into: &buffer)
         }
-        if let request { writeFields(of: request, into: &buffer) } else { buffer.writeCopy(of: fields) }
+        if let request { writeFields(of: request, into: &buffer) } else { buffer.writeCopy(of: fields.bytes) }
         if let session, session.binding.kind == .streamable {
             buffer.writeLine("Mcp-Session-Id: ", session.binding.upstream)
         }
@@ -205,9 +205,8 @@ extension ProxyExchange {
     }
 
     private func writeQuery(into buffer: inout ByteBuffer) {
-        guard head.readableBytes >= query.upperBound else { return }
-        let view = head.readableBytesView
-        buffer.writeBytes(view[(view.startIndex + query.lowerBound)..<(view.startIndex + query.upperBound)])
+        guard head.count >= query.upperBound else { return }
+        head.withUnsafeReadableBytes { _ = buffer.writeBytes(UnsafeRawBufferPointer(rebasing: $0[query])) }
     }
 
     // MARK: - The body
@@ -223,25 +222,22 @@ extension ProxyExchange {
         guard isRequestComplete, stage.isForwarding else { return }
         if bodyCoding.isChunks {
             send(ByteBuffer(staticString: ChunkCoding.end))
-        } else if outgoingHead.readableBytes > 0, upstream?.isOpen ?? false {
+        } else if !outgoingHead.isEmpty, upstream?.isOpen ?? false {
             flush()
         }
     }
 
     private func send(_ bytes: ByteBuffer) {
         guard stage.isForwarding else { return }
-        guard let upstream, upstream.isOpen, outgoingHead.readableBytes == 0 else {
-            if outgoingBody.readableBytes == 0 {
-                outgoingBody = bytes
-            } else {
-                outgoingBody.writeImmutableBuffer(bytes)
-            }
-            if upstream?.isOpen ?? false {
-                flush()
-            } else if outgoingBody.readableBytes > proxy.configuration.inspectedBytes {
-                client.pauseReading(true)
-            }
+        guard let upstream, upstream.isOpen else {
+            outgoingBody.append(bytes)
+            if outgoingBody.count > proxy.configuration.inspectedBytes { client.pauseReading(true) }
             return
+        }
+        guard outgoingHead.isEmpty else {
+            if outgoingBody.isEmpty { return flush(bytes) }
+            outgoingBody.append(bytes)
+            return flush()
         }
         noteSent(bytes)
         upstream.write(bytes)
@@ -249,21 +245,24 @@ extension ProxyExchange {
     }
 
     /// Sends the head and what waits of the body.
-    private func flush() {
-        guard let upstream else { return }
-        var first = outgoingHead
-        let headLength = first.readableBytes
-        let body = outgoingBody
-        outgoingHead = ByteBuffer()
-        outgoingBody = ByteBuffer()
-        // Copying a small body behind the head is cheaper than a second system call; a large one is not copied.
-        let isCopied = body.readableBytes <= Self.copiedBytes
-        if isCopied { first.writeCopy(of: body) }
+    private func flush() { flush(outgoingBody.take()) }
+
+    /// Sends the head and `body`.
+    private func flush(_ body: ByteBuffer?) {
+        guard let upstream, var first = outgoingHead.take() else { return }
+        sentHeadLength = first.readableBytes
         keepsSent = true
-        sentHead = first.getSlice(at: first.readerIndex, length: headLength) ?? ByteBuffer()
-        noteSent(body)
-        upstream.begin(first)
-        if !isCopied, self.upstream === upstream { upstream.write(body) }
+        // Copying a small body behind the head is cheaper than a second system call; a large one is not copied.
+        if let body, body.readableBytes > Self.copiedBytes {
+            sent = HeldBytes(first)
+            noteSent(body)
+            upstream.begin(first)
+            if self.upstream === upstream { upstream.write(body) }
+        } else {
+            if let body { first.writeCopy(of: body) }
+            sent = HeldBytes(first)
+            upstream.begin(first)
+        }
         pauseIfNeeded(upstream)
     }
 
@@ -274,8 +273,21 @@ extension ProxyExchange {
 
     private func noteSent(_ bytes: ByteBuffer) {
         guard keepsSent, bytes.readableBytes > 0 else { return }
-        guard sentBody.readableBytes + bytes.readableBytes <= Self.keptBytes else { return forgetSent() }
-        if sentBody.readableBytes == 0 { sentBody = bytes } else { sentBody.writeImmutableBuffer(bytes) }
+        guard sentRest.count + bytes.readableBytes <= Self.keptBytes else { return forgetSent() }
+        sentRest.append(bytes)
+    }
+
+    /// What was sent of the body.
+    private var sentBody: HeldBytes {
+        let first = sent.bytes
+        var body = HeldBytes()
+        if let part = first.getSlice(
+            at: first.readerIndex + sentHeadLength, length: first.readableBytes - sentHeadLength)
+        {
+            body.append(part)
+        }
+        body.append(sentRest.bytes)
+        return body
     }
 
     // MARK: - What becomes of the connection
@@ -345,7 +357,8 @@ extension ProxyExchange {
         hasRetried = true
         adapter?.meters.retries.increment()
         upstream = nil
-        outgoingHead = sentHead
+        outgoingHead = HeldBytes(
+            sent.bytes.getSlice(at: sent.bytes.readerIndex, length: sentHeadLength) ?? ByteBuffer())
         outgoingBody = sentBody
         forgetSent()
         connect(to: instance, mayReuse: false)
@@ -364,9 +377,9 @@ extension ProxyExchange {
     /// What was sent, read afterwards: requests of sessions are not read on their way.
     var sentEnvelope: Envelope? {
         guard isRequestComplete else { return nil }
-        let sent = sentBody.readableBytes > 0 ? sentBody : outgoingBody
-        guard sent.readableBytes > 0 else { return nil }
-        let payload = bodyCoding.isChunks ? ChunkCoding.payload(sent) : sent
+        let sent = keepsSent ? sentBody : outgoingBody
+        guard !sent.isEmpty else { return nil }
+        let payload = bodyCoding.isChunks ? ChunkCoding.payload(sent.bytes) : sent.bytes
         return try? payload.withUnsafeReadableBytes { bytes throws(EnvelopeError) in
             try EnvelopeScanner.scan(bytes)
         }

@@ -42,7 +42,7 @@ extension ProxyExchange {
         if isRequestComplete { forgetRequest() } else { forgetSent() }
         // Small answers leave with their head: the body that is here already is appended by `upstreamBody`,
         // which is called next in any case.
-        answerHead = out
+        answerHead = HeldBytes(out)
         return wantsPayload
     }
 
@@ -188,13 +188,15 @@ extension ProxyExchange {
                 out.writeImmutableBuffer(payload)
             }
         } else {
-            out = heldAnswerHead()
-            if out.readableBytes == 0 {
-                out = bytes
-            } else if bytes.readableBytes <= 16 << 10 {
-                out.writeCopy(of: bytes)
+            if let head = answerHead.take() {
+                out = head
+                if bytes.readableBytes <= 16 << 10 {
+                    out.writeCopy(of: bytes)
+                } else {
+                    client.write(out)
+                    out = bytes
+                }
             } else {
-                client.write(out)
                 out = bytes
             }
         }
@@ -333,8 +335,6 @@ extension ProxyExchange {
     }
 
     private func heldAnswerHead() -> ByteBuffer {
-        let head = answerHead
-        answerHead = ByteBuffer()
-        return head
+        answerHead.take() ?? ByteBuffer()
     }
 }

@@ -78,17 +78,17 @@ final class ProxyExchange: RequestSink, Expiring {
     var framing = BodyFraming.none
     var isRequestComplete = false
     /// The head as the client sent it, kept while it may still be needed.
-    var head = ByteBuffer()
+    var head = HeldBytes()
     /// Where the query of the target stands in ``head``.
     var query: Range<Int> = 0..<0
     /// What of the body has arrived and was not passed on: payload.
-    var body = ByteBuffer()
+    var body = HeldBytes()
     /// How much of the body has arrived.
     var bodyBytes = 0
     /// What the body says, where that decides where the request goes.
     var inspection: BodyInspection?
     /// The field lines for the instance, with ours.
-    var fields = ByteBuffer()
+    var fields = HeldBytes()
     /// Whether the body is checked while it flows; the last piece waits in ``body``.
     var isCheckedOnTheWay = false
     var mustNotBeBatch = false
@@ -101,13 +101,16 @@ final class ProxyExchange: RequestSink, Expiring {
     var upstream: UpstreamConnection?
     var bodyCoding = BodyCoding.none
     /// The head that waits for the connection.
-    var outgoingHead = ByteBuffer()
+    var outgoingHead = HeldBytes()
     /// What of the body waits for the connection, as it will be sent.
-    var outgoingBody = ByteBuffer()
-    /// What was sent and may have to be sent again, or be read for the id; see ``keepsSent``.
-    var sentHead = ByteBuffer()
-    var sentBody = ByteBuffer()
-    /// Whether ``sentHead`` and ``sentBody`` hold everything that was sent.
+    var outgoingBody = HeldBytes()
+    /// What was sent at first and may have to be sent again, or be read for the id: the head, and a small body.
+    var sent = HeldBytes()
+    /// Where the head ends in ``sent``.
+    var sentHeadLength = 0
+    /// What of the body was sent afterwards.
+    var sentRest = HeldBytes()
+    /// Whether ``sent`` and ``sentRest`` hold everything that was sent.
     var keepsSent = false
     var hasRetried = false
     var isCounted = false
@@ -130,7 +133,7 @@ final class ProxyExchange: RequestSink, Expiring {
     var progress: SSEProgress?
     var rewriter: EndpointEventRewriter?
     /// The head of the answer, until the first bytes of the body that came with it are here too.
-    var answerHead = ByteBuffer()
+    var answerHead = HeldBytes()
     /// Whether the body passes as payload, wrapped in chunks again where the client takes them.
     var isPassedInPieces = false
     /// When a silent stream gets a comment, or a request has waited long enough for an instance.
@@ -196,7 +199,7 @@ final class ProxyExchange: RequestSink, Expiring {
         streamID = nil
         progress = nil
         rewriter = nil
-        answerHead = ByteBuffer()
+        answerHead.clear()
         if sweepIndex >= 0 { proxy.loop.sweep.remove(self) }
         forgetRequest()
     }
@@ -205,19 +208,18 @@ final class ProxyExchange: RequestSink, Expiring {
     func forgetRequest() {
         if !tried.isEmpty { tried = [] }
         inspection = nil
-        // What is empty may still hold memory that was read into; what has none needs no new one.
-        if head.capacity > 0 { head = ByteBuffer() }
-        if body.capacity > 0 { body = ByteBuffer() }
-        if fields.capacity > 0 { fields = ByteBuffer() }
-        if outgoingHead.capacity > 0 { outgoingHead = ByteBuffer() }
-        if outgoingBody.capacity > 0 { outgoingBody = ByteBuffer() }
+        head.clear()
+        body.clear()
+        fields.clear()
+        outgoingHead.clear()
+        outgoingBody.clear()
         forgetSent()
     }
 
     func forgetSent() {
         keepsSent = false
-        if sentHead.capacity > 0 { sentHead = ByteBuffer() }
-        if sentBody.capacity > 0 { sentBody = ByteBuffer() }
+        sent.clear()
+        sentRest.clear()
     }
 
     func settleSession() {

@@ -42,7 +42,8 @@ final class UpstreamConnection: ChannelInboundHandler, Expiring {
     private var phase = Phase.connecting
     private var handlerContext: ChannelHandlerContext?
     private var sender = SocketSender()
-    private var pending = ByteBuffer()
+    /// What was read and not looked at.
+    private var pending = HeldBytes()
     private var searched = 0
     private var framing = BodyFraming.none
     private var keepsAlive = false
@@ -99,11 +100,10 @@ final class UpstreamConnection: ChannelInboundHandler, Expiring {
     /// The exchange is over: back to the pool if both sides are done with each other, otherwise the connection ends.
     func release(isRequestComplete: Bool) {
         exchange = nil
-        guard phase == .body, framing.isComplete, keepsAlive, isRequestComplete, pending.readableBytes == 0 else {
+        guard phase == .body, framing.isComplete, keepsAlive, isRequestComplete, pending.isEmpty else {
             return close()
         }
         isReused = true
-        pending = ByteBuffer()
         pauseReading(false)
         rest()
     }
@@ -128,7 +128,7 @@ final class UpstreamConnection: ChannelInboundHandler, Expiring {
         let wasIdle = phase == .idle
         phase = .closed
         sender.end()
-        pending = ByteBuffer()
+        pending.clear()
         proxy.loop.sweep.remove(self)
         handlerContext?.close(promise: nil)
         if wasIdle { pool.remove(self) }
@@ -173,31 +173,32 @@ final class UpstreamConnection: ChannelInboundHandler, Expiring {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        var bytes = unwrapInboundIn(data)
         guard let exchange, phase == .head || phase == .body else {
             // Nobody asked: the server says something on an unused connection, such as that it gives it up.
             return fail()
         }
         hasAnswered = true
-        if pending.readableBytes == 0 {
-            pending = bytes
+        var input: ByteBuffer
+        if var held = pending.take() {
+            held.writeImmutableBuffer(unwrapInboundIn(data))
+            input = held
         } else {
-            pending.writeBuffer(&bytes)
+            input = unwrapInboundIn(data)
         }
         do throws(HeadError) {
             while phase == .head {
-                guard try readHead(exchange) else { return }
+                guard try readHead(&input, exchange) else { return }
             }
-            if phase == .body { try readBody(exchange) }
+            if phase == .body { try readBody(&input, exchange) }
         } catch {
             fail()
         }
     }
 
     /// - Returns: whether a head was read.
-    private func readHead(_ exchange: ProxyExchange) throws(HeadError) -> Bool {
+    private func readHead(_ input: inout ByteBuffer, _ exchange: ProxyExchange) throws(HeadError) -> Bool {
         var isInterim = false
-        let length = try pending.withUnsafeReadableBytes { bytes throws(HeadError) -> Int? in
+        let length = try input.withUnsafeReadableBytes { bytes throws(HeadError) -> Int? in
             guard
                 let head = try proxy.scanner.response(
                     bytes, searched: searched, answersHead: answersHead, limits: proxy.upstreamHeadLimits)
@@ -218,32 +219,29 @@ final class UpstreamConnection: ChannelInboundHandler, Expiring {
             return head.length
         }
         guard let length else {
-            searched = pending.readableBytes
+            searched = input.readableBytes
+            pending = HeldBytes(input)
             return false
         }
         searched = 0
-        if phase != .closed { pending.moveReaderIndex(forwardBy: length) }
+        input.moveReaderIndex(forwardBy: length)
         return phase == .body || isInterim
     }
 
-    private func readBody(_ exchange: ProxyExchange) throws(HeadError) {
-        if wantsPayload {
-            try readPayload(exchange)
-        } else {
-            let count = try pending.withUnsafeReadableBytes { bytes throws(HeadError) in try framing.take(bytes) }
-            if let slice = pending.readSlice(length: count) {
-                exchange.upstreamBody(slice, isEnd: framing.isComplete)
-            }
-        }
-        if phase == .body, pending.readableBytes == 0 { pending = ByteBuffer() }
+    private func readBody(_ input: inout ByteBuffer, _ exchange: ProxyExchange) throws(HeadError) {
+        if wantsPayload { return try readPayload(&input, exchange) }
+        let count = try input.withUnsafeReadableBytes { bytes throws(HeadError) in try framing.take(bytes) }
+        guard let slice = input.readSlice(length: count) else { return }
+        keep(input)
+        exchange.upstreamBody(slice, isEnd: framing.isComplete)
     }
 
     /// Hands on the payload of one read in one piece, whatever its chunks: it leaves as one chunk again.
-    private func readPayload(_ exchange: ProxyExchange) throws(HeadError) {
+    private func readPayload(_ input: inout ByteBuffer, _ exchange: ProxyExchange) throws(HeadError) {
         var payload = ByteBuffer()
         var offset = 0
         var isEnd = false
-        try pending.withUnsafeReadableBytes { bytes throws(HeadError) in
+        try input.withUnsafeReadableBytes { bytes throws(HeadError) in
             loop: while true {
                 switch try framing.next(bytes, at: &offset) {
                 case .payload(let range):
@@ -259,9 +257,16 @@ final class UpstreamConnection: ChannelInboundHandler, Expiring {
                 }
             }
         }
-        pending.moveReaderIndex(forwardBy: offset)
+        input.moveReaderIndex(forwardBy: offset)
+        keep(input)
         isEnd = isEnd || framing.isComplete
         exchange.upstreamBody(payload, isEnd: isEnd)
+    }
+
+    /// Keeps what is left of a read, before the exchange hears of the rest: whether something is left decides what
+    /// becomes of the connection when the exchange is over.
+    private func keep(_ input: ByteBuffer) {
+        if input.readableBytes > 0 { pending = HeldBytes(input) }
     }
 
     private func ended() {
