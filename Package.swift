@@ -101,7 +101,8 @@ let package = Package(
 
         room("RuntimeContract", "Runtimes/Contract", [lifecycle]),
         room("RuntimeConformance", "Runtimes/Conformance", ["RuntimeContract", logging, lifecycle]),
-        room("Supervision", "Runtimes/Supervision", ["RuntimeContract", lifecycle]),
+        room("Rollout", "Runtimes/Rollout", ["RuntimeContract"]),
+        room("Supervision", "Runtimes/Supervision", ["RuntimeContract", "Rollout", lifecycle]),
         room("Probe", "Runtimes/Probe", ["RuntimeContract", nioCore, nioPosix]),
         room(
             "RemoteRuntime", "Runtimes/Remote",
@@ -110,7 +111,7 @@ let package = Package(
         room(
             "ProcessRuntime", "Runtimes/Process",
             [
-                "RuntimeContract", "Supervision", "Probe", "Spawn", "CSpawn", "Systemd", nioCore, nioPosix, crypto,
+                "RuntimeContract", "Rollout", "Supervision", "Probe", "Spawn", "CSpawn", "Systemd", nioCore, nioPosix, crypto,
                 logging,
                 lifecycle,
             ]),
@@ -164,6 +165,7 @@ let package = Package(
             ]),
         tests("StoreTests", ["Store", "Model", "RuntimeContract"]),
         tests("RuntimeContractTests", ["RuntimeContract"]),
+        tests("RolloutTests", ["Rollout", "RuntimeContract"]),
         tests("SupervisionTests", ["Supervision", "RuntimeContract"]),
         tests("MemoryRuntimeTests", ["MemoryRuntime", "RuntimeConformance", "RuntimeContract"]),
         tests(

@@ -20,6 +20,7 @@ public struct ControlPlane: Service {
     private let configuration: ControlPlaneConfiguration
     private let projection: Projection
     private let reconciler: Reconciler
+    private let drainWatch: DrainWatch
     private let logger: Logger
 
     /// Puts a control plane together; nothing is read, told or started yet.
@@ -27,12 +28,14 @@ public struct ControlPlane: Service {
     /// - Parameters:
     ///   - driver: Is run by the caller as a service of its own, for longer than this one.
     ///   - publish: Told of every change of the directory or the endpoints, in order, from any thread; must not block.
+    ///   - isIdle: Whether nobody uses this life of an instance; asked of those that drain.
     ///   - authenticate: Who sends a request.
     public init(
         store: AdapterStore,
         driver: any RuntimeDriver,
         configuration: ControlPlaneConfiguration = ControlPlaneConfiguration(),
         publish: @escaping @Sendable (AdapterDirectory, EndpointTable) -> Void,
+        isIdle: @escaping @Sendable (InstanceID, Incarnation) -> Bool = { _, _ in true },
         authenticate: @escaping ControlPlaneConfiguration.Authenticator = { _ in .development },
         logger: Logger
     ) {
@@ -43,6 +46,7 @@ public struct ControlPlane: Service {
         projection = Projection(publish: publish)
         reconciler = Reconciler(
             store: store, driver: driver, configuration: configuration, projection: projection, logger: logger)
+        drainWatch = DrainWatch(driver: driver, projection: projection, isIdle: isIdle, clock: configuration.clock)
         responder = ControlPlaneResponder(
             adapters: AdapterResource(
                 store: store, driver: driver, configuration: configuration, projection: projection),
@@ -70,9 +74,13 @@ public struct ControlPlane: Service {
         await cancelWhenGracefulShutdown {
             await withDiscardingTaskGroup { group in
                 group.addTask {
-                    for await snapshot in driver.observe() { reconciler.nudge(projection.update(snapshot)) }
+                    for await snapshot in driver.observe() {
+                        reconciler.nudge(projection.update(snapshot))
+                        drainWatch.look()
+                    }
                 }
                 group.addTask { await reconciler.run(stored) }
+                group.addTask { await drainWatch.run() }
             }
         }
         projection.set(.stopping)

@@ -6,7 +6,7 @@ public import Logging
 public import MCPProtocol
 public import Model
 public import NIOCore
-import RuntimeContract
+public import RuntimeContract
 public import ServiceLifecycle
 import Synchronization
 
@@ -83,6 +83,16 @@ public final class DataPlane: Service {
             for loop in state.loops { loop.eventLoop.execute { loop.value.publish(table) } }
         }
         meters.forget(allBut: table.adapters.keys)
+    }
+
+    /// Whether no session is bound to this life of an instance and no request is on its way to it, as far as this gateway
+    /// knows; open streams are requests.
+    ///
+    /// Says no where sessions could not be taken in for want of room, since they are not known then.
+    public func isIdle(_ instance: InstanceID, _ incarnation: Incarnation) -> Bool {
+        guard registry.overflowCount == 0 else { return false }
+        guard let load = loads.load(of: instance, incarnation) else { return true }
+        return load.sessions == 0 && load.requests == 0
     }
 
     /// Sets the gauges, which are looked at and not counted; for whoever is about to read the metrics.

@@ -126,6 +126,11 @@ final class PlacementLoads: Sendable {
         }
     }
 
+    /// How busy a life of an instance is; `nil` for one that nothing can have been placed on.
+    func load(of instance: InstanceID, _ incarnation: Incarnation) -> PlacementLoad? {
+        loads.withLock { $0[Key(instance: instance, incarnation: incarnation)] }
+    }
+
     /// Forgets the loads of incarnations that are not in `table` any more.
     func forget(allBut table: EndpointTable) {
         var living: Set<Key> = []

@@ -92,9 +92,12 @@ final class SessionRegistry: Sendable {
     /// Lets go of every session on an instance that is not in `table` with the same incarnation, and returns how many.
     @discardableResult
     func end(allBut table: EndpointTable) -> Int {
-        var living: [InstanceID: Incarnation] = [:]
-        for endpoint in table.instances.values.joined() { living[endpoint.id] = endpoint.incarnation }
-        return remove { living[$0.instance] != $0.incarnation }
+        // Of one instance two lives may go on at a time.
+        var living: [InstanceID: Set<Incarnation>] = [:]
+        for endpoint in table.instances.values.joined() {
+            living[endpoint.id, default: []].insert(endpoint.incarnation)
+        }
+        return remove { living[$0.instance]?.contains($0.incarnation) != true }
     }
 
     /// Lets go of the sessions that were idle for as long as `timeout` says of their adapter, and returns how many.

@@ -2,6 +2,7 @@
 
 internal import DataPlane
 internal import Model
+internal import RuntimeContract
 internal import Synchronization
 
 /// Carries what the control plane publishes to the data plane, which is made after it because it needs its responder.
@@ -11,6 +12,11 @@ final class RoutingRelay: Sendable {
     /// Everything that is published goes to `plane` from now on; called before anything is published.
     func connect(_ plane: DataPlane) {
         self.plane.withLock { $0 = plane }
+    }
+
+    /// Whether nobody uses this life of an instance.
+    func isIdle(_ instance: InstanceID, _ incarnation: Incarnation) -> Bool {
+        plane.withLock(\.self)?.isIdle(instance, incarnation) ?? false
     }
 
     func publish(_ directory: AdapterDirectory, _ endpoints: EndpointTable) {

@@ -4,7 +4,9 @@ import RuntimeContract
 
 extension ConformanceCheck {
     static let rolloutChecks: [ConformanceCheck] = [
-        ConformanceCheck("a new image replaces every instance, one at a time, the highest ordinal first") { context in
+        ConformanceCheck(
+            "a new image replaces every instance beside the old ones, or one at a time, the highest ordinal first"
+        ) { context in
             let before = try await context.applyAndWait(context.spec(replicas: 3))
             let newer = context.spec(.newerServer, generation: 2, replicas: 3)
             let driver = context.driver
@@ -29,6 +31,12 @@ extension ConformanceCheck {
             }
             let states = try await context.withDeadline("the roll-out is seen") { await watching.value }
             for status in states.compactMap({ $0.workloads[newer.id] }) where status.observedGeneration == 2 {
+                if driver.capabilities.rollsOutBeside {
+                    try expect(status.readyReplicas == 3, "none is ever missing: \(status)")
+                    let generations = Set(status.instances.filter { $0.phase == .ready }.map(\.generation))
+                    try expect(generations.count == 1, "all go over at one moment: \(status)")
+                    continue
+                }
                 try expect(status.readyReplicas >= 2, "only one is missing at a time: \(status)")
                 let generations = status.instances.map(\.generation)
                 try expect(generations == generations.sorted(), "the highest ordinal is first: \(status)")
@@ -42,7 +50,45 @@ extension ConformanceCheck {
             try expect(
                 Set(after.incarnations.values).isDisjoint(with: before.incarnations.values), "all are new: \(after)")
         },
+        ConformanceCheck("a generation that fails is withdrawn, says so, and nothing of the old one was touched") {
+            context in
+            guard context.driver.capabilities.rollsOutBeside else { return }
+            let before = try await context.applyAndWait(context.spec(replicas: 2))
+            let driver = context.driver
+            let watching = Task { () -> [RuntimeSnapshot] in
+                var seen: [RuntimeSnapshot] = []
+                for await snapshot in driver.observe() {
+                    seen.append(snapshot)
+                    let status = snapshot.workloads[before.id]
+                    if status?.failure?.code == .rolledBack, status?.instances.count == 2 { break }
+                }
+                return seen
+            }
+            // Cancelled here, whichever way the check ends.
+            defer { watching.cancel() }
+            _ = try await driver.apply(context.spec(.failing, generation: 2, replicas: 2))
+            for status in try await context.withDeadline("it is withdrawn", { await watching.value })
+                .compactMap({ $0.workloads[before.id] })
+            {
+                let ready = status.instances.filter { $0.phase == .ready }
+                try expect(
+                    ready.map(\.incarnation) == before.instances.map(\.incarnation), "the old ones serve: \(status)")
+            }
+            let after = try await driver.status(of: before.id)
+            let words = after.failure?.message ?? ""
+            try expect(
+                words.contains("generation 2") && words.contains("generation 1") && words.contains("exit code 3"),
+                "it says what failed, how, and what goes on: \(words)")
+            try expect(after.observedGeneration == 2 && after.updatedReplicas == 0, "the counts agree: \(after)")
+            let again = try await driver.apply(context.spec(.failing, generation: 2, replicas: 2))
+            try expect(again == .unchanged, "the same words once more are no new attempt: \(again)")
+            let running = try await context.harness.countRunning()
+            try expect(running == 2, "2 instances really run, not \(running)")
+            let better = try await context.applyAndWait(context.spec(.newerServer, generation: 3, replicas: 2))
+            try expect(better.failure == nil, "a better one clears it: \(better)")
+        },
         ConformanceCheck("a roll-out that fails stops at its first instance, and a newer spec ends it") { context in
+            guard !context.driver.capabilities.rollsOutBeside else { return }
             let before = try await context.applyAndWait(context.spec(replicas: 2))
             _ = try await context.driver.apply(context.spec(.failing, generation: 2, replicas: 2))
             let stuck = try await context.eventually("instance 1 fails") { status in

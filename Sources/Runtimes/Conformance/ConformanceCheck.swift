@@ -21,7 +21,8 @@ public struct ConformanceCheck: Sendable, CustomStringConvertible {
 
     /// All checks, by the part of the contract that they are about.
     public static let all: [ConformanceCheck] =
-        applyChecks + rolloutChecks + removeChecks + observeChecks + logChecks + recoverChecks + shutdownChecks
+        applyChecks + rolloutChecks + drainChecks + parkingChecks + removeChecks + observeChecks + logChecks
+        + recoverChecks + shutdownChecks
 
     /// The checks that a harness with such features can run.
     public static func checks(for features: Set<ConformanceFeature>) -> [ConformanceCheck] {

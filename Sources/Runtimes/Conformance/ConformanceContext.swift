@@ -40,7 +40,7 @@ struct ConformanceContext: Sendable {
         WorkloadSpec(
             id: id, generation: generation, source: harness.source(program), replicas: replicas,
             readiness: ReadinessProbe(startupTimeout: .seconds(30), period: .milliseconds(200)),
-            gracePeriod: .seconds(10))
+            gracePeriod: .seconds(10), drainTime: .zero)
     }
 
     func instance(_ ordinal: Int) -> InstanceID { InstanceID(workload: Self.workload, ordinal: ordinal) }

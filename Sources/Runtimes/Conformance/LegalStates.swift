@@ -18,7 +18,10 @@ enum LegalStates {
 
     private static func check(_ workload: WorkloadStatus) throws {
         let ordinals = workload.instances.map(\.id.ordinal)
-        try expect(ordinals == Array(Set(ordinals)).sorted(), "ordinals are unique and ordered: \(workload)")
+        try expect(ordinals == ordinals.sorted(), "ordinals are in order: \(workload)")
+        let present = workload.instances.filter(\.phase.acceptsNewSessions).map(\.id)
+        try expect(
+            Set(present).count == present.count, "of one ordinal one life at most takes new sessions: \(workload)")
         try expect(
             workload.instances.allSatisfy { $0.id.workload == workload.id }, "names belong together: \(workload)")
         for instance in workload.instances {
@@ -44,8 +47,8 @@ enum LegalStates {
     private static func check(_ before: WorkloadStatus, then after: WorkloadStatus) throws {
         // A workload that was removed and made again between two states may begin with any generation.
         for old in before.instances {
-            guard let new = after.instances.first(where: { $0.id == old.id }) else { continue }
-            guard old.incarnation == new.incarnation, old.incarnation != nil, old.phase == .draining else { continue }
+            let match = after.instances.first { $0.id == old.id && $0.incarnation == old.incarnation }
+            guard let new = match, old.incarnation != nil, old.phase == .draining else { continue }
             try expect(
                 new.phase == .draining || new.phase == .stopped || new.phase == .unknown,
                 "who is on the way out does not come back: \(old), then \(new)")

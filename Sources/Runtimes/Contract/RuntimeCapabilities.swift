@@ -44,6 +44,9 @@ public struct RuntimeCapabilities: Hashable, Sendable {
     public var supportsWorkloadIdentity: Bool
     /// Whether instances can be parked and woken (``RuntimeDriver/park(_:incarnation:)``).
     public var parking: Bool
+    /// Whether the instances of a new generation run beside the old ones until all of them are ready; otherwise they are
+    /// replaced one at a time, the highest ordinal first.
+    public var rollsOutBeside: Bool
 
     /// Describes a driver.
     public init(
@@ -54,7 +57,8 @@ public struct RuntimeCapabilities: Hashable, Sendable {
         enforceableLimits: Set<Limit>,
         keepsPreviousLogs: Bool,
         supportsWorkloadIdentity: Bool,
-        parking: Bool = false
+        parking: Bool = false,
+        rollsOutBeside: Bool = false
     ) {
         self.name = name
         self.survivesGatewayRestart = survivesGatewayRestart
@@ -64,5 +68,6 @@ public struct RuntimeCapabilities: Hashable, Sendable {
         self.keepsPreviousLogs = keepsPreviousLogs
         self.supportsWorkloadIdentity = supportsWorkloadIdentity
         self.parking = parking
+        self.rollsOutBeside = rollsOutBeside
     }
 }

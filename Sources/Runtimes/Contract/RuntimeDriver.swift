@@ -30,10 +30,10 @@ public protocol RuntimeDriver: Service {
     /// Makes `spec` the desired state of its workload. Returns once the platform has taken it up, not when it is
     /// ready: progress is seen through ``observe()``. Idempotent.
     ///
-    /// A spec that does not ``WorkloadSpec/runsLike(_:)`` the present one is rolled out: its instances are started beside
-    /// the old ones, which take all sessions until every new one is ready, and then drain. One that does not become
-    /// ready is withdrawn, and the old ones go on; ``WorkloadStatus/failure`` says so. A change of anything else
-    /// restarts nothing. Instances too many drain, the highest ordinals first.
+    /// A spec that does not ``WorkloadSpec/runsLike(_:)`` the present one is rolled out. With
+    /// ``RuntimeCapabilities/rollsOutBeside``, its instances are started beside the old ones, which take all sessions
+    /// until every new one is ready, and then drain; one that does not become ready is withdrawn, and the old ones go
+    /// on, as ``WorkloadStatus/failure`` says. A change of anything else restarts nothing. Instances too many drain, the highest ordinals first.
     ///
     /// - Throws: what ``validate(_:)`` throws; `superseded` when a newer generation was applied before;
     ///   `capacityExceeded`, `forbidden`, `conflict`, `unavailable`.

@@ -12,8 +12,9 @@ public struct WorkloadStatus: Hashable, Sendable {
     public var image: String
     /// The instances, ordered by ordinal; those on their way out included.
     ///
-    /// While one life of an instance replaces another, both are here, with different incarnations: of one ordinal the
-    /// newest life comes first, so the first one of an ordinal is the present one.
+    /// While one life of an instance replaces another, both are here, with different incarnations. Of one ordinal the
+    /// life that takes sessions comes first, then the one that is to replace it, then those that drain or stop, the
+    /// newest first.
     public var instances: [InstanceStatus]
     /// Why the workload as a whole can't make progress, if it can't.
     public var failure: PhaseReason?

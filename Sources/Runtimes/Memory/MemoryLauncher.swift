@@ -8,8 +8,9 @@ import Synchronization
 final class MemoryLauncher: Launcher {
     let livesOutliveSupervisor = false
     private struct State {
-        var ends: [InstanceID: LifeTime] = [:]
-        /// The newest log last; at most two per instance.
+        /// The newest life last.
+        var ends: [InstanceID: [LifeTime]] = [:]
+        /// The newest last; those that are written to, and one that ended.
         var logs: [InstanceID: [MemoryLog]] = [:]
         var failure: String?
     }
@@ -28,14 +29,15 @@ final class MemoryLauncher: Launcher {
         let time = LifeTime()
         let log = MemoryLog()
         state.withLock { state in
-            state.ends[life.instance] = time
-            state.logs[life.instance, default: []].append(log)
-            state.logs[life.instance] = state.logs[life.instance]?.suffix(2)
+            state.ends[life.instance, default: []].append(time)
+            let kept = state.logs[life.instance] ?? []
+            let ended = kept.filter(\.hasEnded).dropLast()
+            state.logs[life.instance] = kept.filter { log in !ended.contains { $0 === log } } + [log]
         }
         defer {
             log.end()
             state.withLock { state in
-                if state.ends[life.instance] === time { state.ends[life.instance] = nil }
+                state.ends[life.instance]?.removeAll { $0 === time }
             }
         }
         reports.placed(
@@ -64,6 +66,8 @@ final class MemoryLauncher: Launcher {
         return await time.waitForEnd()
     }
 
+    func canRun(_ newer: WorkloadSpec, beside older: WorkloadSpec) -> Bool { true }
+
     func forget(_ workload: WorkloadID) {
         state.withLock { state in state.logs = state.logs.filter { $0.key.workload != workload } }
     }
@@ -72,18 +76,21 @@ final class MemoryLauncher: Launcher {
     func log(of instance: InstanceID, previous: Bool) -> MemoryLog? {
         state.withLock { state in
             guard let logs = state.logs[instance] else { return nil }
-            return previous ? (logs.count == 2 ? logs.first : nil) : logs.last
+            let present = logs.last { !$0.hasEnded } ?? logs.last
+            guard previous else { return present }
+            let others = logs.filter { $0 !== present }
+            return others.last(where: \.hasEnded) ?? others.last
         }
     }
 
     /// Ends the present life as a crash would; `false` if there is none.
     func kill(_ instance: InstanceID, _ words: String) -> Bool {
-        guard let time = state.withLock({ $0.ends[instance] }) else { return false }
+        guard let time = state.withLock({ $0.ends[instance]?.last }) else { return false }
         time.end(.exited(words))
         return true
     }
 
-    var runningInstances: Int { state.withLock { $0.ends.count } }
+    var runningInstances: Int { state.withLock { $0.ends.values.reduce(0) { $0 + $1.count } } }
 
     /// Lets every start fail for this reason, until it is `nil` again.
     func failStarts(_ reason: String?) { state.withLock { $0.failure = reason } }

@@ -20,6 +20,8 @@ final class MemoryLog: Sendable {
 
     private let state = Mutex(State())
 
+    var hasEnded: Bool { state.withLock(\.hasEnded) }
+
     func append(_ text: [UInt8], at timestamp: Timestamp) {
         change { state in
             state.lines.append(LogLine(timestamp: timestamp, text: Array(text.prefix(LogLine.maximumBytes))))

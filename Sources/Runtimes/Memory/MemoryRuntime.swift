@@ -32,7 +32,8 @@ public final class MemoryRuntime: RuntimeDriver {
             name: "memory", survivesGatewayRestart: false, maximumReplicas: maximumReplicas,
             sources: [.image, .command],
             enforceableLimits: Set(RuntimeCapabilities.Limit.allCases), keepsPreviousLogs: true,
-            supportsWorkloadIdentity: false)
+            supportsWorkloadIdentity: false, parking: true,
+            rollsOutBeside: true)
         let publisher = RuntimeStatePublisher()
         let contact = Contact(publisher: publisher)
         let launcher = MemoryLauncher(server: server)
@@ -99,6 +100,23 @@ public final class MemoryRuntime: RuntimeDriver {
     public func remove(_ id: WorkloadID, gracePeriod: Duration) async throws(RuntimeError) {
         try checkContact(id)
         try await supervisor.remove(id, gracePeriod: gracePeriod)
+    }
+
+    /// Parks an instance.
+    public func park(_ instance: InstanceID, incarnation: Incarnation) async throws(RuntimeError) {
+        try checkContact(instance.workload)
+        supervisor.park(instance, incarnation: incarnation)
+    }
+
+    /// Starts an instance that is parked.
+    public func wake(_ instance: InstanceID) async throws(RuntimeError) {
+        try checkContact(instance.workload)
+        supervisor.wake(instance)
+    }
+
+    /// Stops a draining instance that has no sessions any more.
+    public func release(_ instance: InstanceID, incarnation: Incarnation) async {
+        supervisor.release(instance, incarnation: incarnation)
     }
 
     /// What is known of the workload; the last that was known while the contact is lost.

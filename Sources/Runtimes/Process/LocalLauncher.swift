@@ -24,6 +24,13 @@ enum LocalLauncher: Launcher {
         }
     }
 
+    func canRun(_ newer: WorkloadSpec, beside older: WorkloadSpec) -> Bool {
+        switch self {
+        case .child(let launcher): launcher.canRun(newer, beside: older)
+        case .unit(let launcher): launcher.canRun(newer, beside: older)
+        }
+    }
+
     func forget(_ workload: WorkloadID) {
         switch self {
         case .child(let launcher): launcher.forget(workload)

@@ -49,7 +49,8 @@ public final class ProcessRuntime: RuntimeDriver {
             maximumReplicas: configuration.maximumReplicas,
             sources: [.image, .command],
             enforceableLimits: configuration.units?.enforceableLimits ?? [.openFiles],
-            keepsPreviousLogs: true, supportsWorkloadIdentity: false)
+            keepsPreviousLogs: true, supportsWorkloadIdentity: false, parking: true,
+            rollsOutBeside: true)
         ledger = SpawnLedger(stateDirectory: configuration.stateDirectory)
         archive = LogArchive(
             directory: "\(configuration.stateDirectory)/logs", limits: configuration.logLimits)
@@ -61,7 +62,7 @@ public final class ProcessRuntime: RuntimeDriver {
                 UnitLauncher(
                     configuration: configuration, units: units, manager: .of(units.scope), group: eventLoopGroup,
                     logger: logger, names: names, owner: ledger.owner.description,
-                    logs: UnitLogs(names: names, scope: units.scope)))
+                    logs: UnitLogs(scope: units.scope)))
         } else {
             launcher = .child(
                 ProcessLauncher(
@@ -148,11 +149,19 @@ public final class ProcessRuntime: RuntimeDriver {
     /// Makes `spec` the desired state of its workload.
     public func apply(_ spec: WorkloadSpec) async throws(RuntimeError) -> ApplyOutcome {
         try validate(spec)
-        let isNew = supervisor.status(of: spec.id) == nil
-        let outcome = try await supervisor.apply(spec)
+        guard let units = launcher.units, supervisor.status(of: spec.id) == nil else {
+            return try await supervisor.apply(spec)
+        }
         // Of a time when this driver did not run, or the supervisor would know of them.
-        if isNew { try await launcher.units?.end(spec.id, from: spec.replicas, grace: spec.gracePeriod) }
-        return outcome
+        let heritage = try await units.heritage(of: spec)
+        do throws(RuntimeError) {
+            let outcome = try await supervisor.apply(spec, inheriting: heritage)
+            if outcome != .created { for life in heritage { units.claims.giveBack(life.name) } }
+            return outcome
+        } catch {
+            for life in heritage { units.claims.giveBack(life.name) }
+            throw error
+        }
     }
 
     /// Ends a workload and deletes its logs.
@@ -160,7 +169,20 @@ public final class ProcessRuntime: RuntimeDriver {
     /// What the journal holds of a unit stays in it, and is not found by name any more.
     public func remove(_ id: WorkloadID, gracePeriod: Duration) async throws(RuntimeError) {
         try await supervisor.remove(id, gracePeriod: gracePeriod)
-        try await launcher.units?.end(id, from: 0, grace: gracePeriod)
+        try await launcher.units?.end(id, grace: gracePeriod)
+    }
+
+    /// Parks an instance: its process ends, and its logs stay.
+    public func park(_ instance: InstanceID, incarnation: Incarnation) async throws(RuntimeError) {
+        supervisor.park(instance, incarnation: incarnation)
+    }
+
+    /// Starts an instance that is parked.
+    public func wake(_ instance: InstanceID) async throws(RuntimeError) { supervisor.wake(instance) }
+
+    /// Stops a draining instance that has no sessions any more.
+    public func release(_ instance: InstanceID, incarnation: Incarnation) async {
+        supervisor.release(instance, incarnation: incarnation)
     }
 
     /// What is known of the workload now.

@@ -33,6 +33,8 @@ struct RemoteLauncher: Launcher {
         }
     }
 
+    func canRun(_ newer: WorkloadSpec, beside older: WorkloadSpec) -> Bool { true }
+
     /// Nothing is kept.
     func forget(_ workload: WorkloadID) {}
 

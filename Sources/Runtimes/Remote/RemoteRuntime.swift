@@ -68,6 +68,11 @@ public final class RemoteRuntime: RuntimeDriver {
         try await supervisor.remove(id, gracePeriod: gracePeriod)
     }
 
+    /// Ends the watch over a server that is no longer in use.
+    public func release(_ instance: InstanceID, incarnation: Incarnation) async {
+        supervisor.release(instance, incarnation: incarnation)
+    }
+
     /// What is known of the workload.
     public func status(of id: WorkloadID) async throws(RuntimeError) -> WorkloadStatus {
         guard let status = publisher.snapshot.workloads[id] else {

@@ -16,6 +16,11 @@ public protocol Launcher: Sendable {
     /// requested separately, and the grace period is kept.
     func run(_ life: Life, reports: LifeReports, stop: StopSignal) async -> LifeEnd
 
+    /// Whether a life of `newer` can be started while one of `older` for the same instance runs.
+    ///
+    /// Pure. Where it can't, since both would listen on one port say, a roll-out stops the older one first.
+    func canRun(_ newer: WorkloadSpec, beside older: WorkloadSpec) -> Bool
+
     /// Deletes what is kept of a workload whose instances have all ended.
     func forget(_ workload: WorkloadID)
 }

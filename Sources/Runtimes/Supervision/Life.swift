@@ -10,6 +10,8 @@ public struct Life: Hashable, Sendable {
     public let number: UInt64
     /// What is run.
     public let spec: WorkloadSpec
+    /// What its launcher knows it by, if it runs from before and is to be taken over whatever it runs.
+    public let inherited: String?
 }
 
 /// How a life ended, in words for people where there are words.
@@ -26,15 +28,18 @@ public enum LifeEnd: Hashable, Sendable {
 public struct LifeReports: Sendable {
     /// What there is to tell.
     enum Report: Hashable, Sendable {
-        case placed(Incarnation, Endpoint)
+        case placed(Incarnation, Endpoint, isTakenOver: Bool)
         case probeSucceeded
         case probeFailed(String)
     }
 
     let send: @Sendable (Report) -> Void
 
-    /// It was started, and will answer at `endpoint`.
-    public func placed(_ incarnation: Incarnation, endpoint: Endpoint) { send(.placed(incarnation, endpoint)) }
+    /// It was started, and will answer at `endpoint`; or it was taken over as it ran, with sessions that nobody knows.
+    public func placed(_ incarnation: Incarnation, endpoint: Endpoint, isTakenOver: Bool = false) {
+        send(.placed(incarnation, endpoint, isTakenOver: isTakenOver))
+    }
+
     /// It answered its probe.
     public func probeSucceeded() { send(.probeSucceeded) }
     /// It failed its probe as often as the threshold says; `message` says how.

@@ -9,7 +9,7 @@ import Synchronization
 ///
 /// Each life is one child task of ``run()``. All members may be called from any thread.
 public final class Supervisor<L: Launcher>: Service {
-    private struct State {
+    struct State {
         var machines: [WorkloadID: WorkloadMachine] = [:]
         var lives: UInt64 = 0
         var stops: [UInt64: StopSignal] = [:]
@@ -22,7 +22,7 @@ public final class Supervisor<L: Launcher>: Service {
     }
 
     /// What is to be done once the lock is open again.
-    private struct Work {
+    struct Work {
         var stops: [(StopSignal, Duration)] = []
         var departures: [Wakeup] = []
         var gone: WorkloadID?
@@ -32,7 +32,7 @@ public final class Supervisor<L: Launcher>: Service {
     private let backoff: Backoff
     private let maximumInstances: Int
     private let changed: @Sendable (WorkloadID, WorkloadStatus?) -> Void
-    private let state = Mutex(State())
+    let state = Mutex(State())
     private let wakeup = Wakeup()
     private let beginning = ContinuousClock.now
 
@@ -78,14 +78,19 @@ public final class Supervisor<L: Launcher>: Service {
     /// Makes `spec`, which is valid, the desired state of its workload.
     ///
     /// Waits for an earlier removal to be complete.
-    public func apply(_ spec: WorkloadSpec) async throws(RuntimeError) -> ApplyOutcome {
+    ///
+    /// - Parameter inherited: Lives of the workload from before, known to the launcher by name, that don't run what
+    ///   `spec` says; for a workload that is new here. They go on until the spec's own are ready.
+    public func apply(
+        _ spec: WorkloadSpec, inheriting inherited: [(ordinal: Int, name: String)] = []
+    ) async throws(RuntimeError) -> ApplyOutcome {
         while true {
             try Self.checkCancellation(spec.id)
             let (result, work): (Result<ApplyOutcome, RuntimeError>?, Work) = state.withLock { state in
                 do throws(RuntimeError) {
                     guard !state.isEnding else { throw Self.ended(spec.id) }
                     if state.machines[spec.id]?.isLeaving == true { return (nil, Work()) }
-                    let (outcome, work) = try take(spec, &state)
+                    let (outcome, work) = try take(spec, inherited, &state)
                     return (.success(outcome), work)
                 } catch {
                     return (.failure(error), Work())
@@ -102,7 +107,7 @@ public final class Supervisor<L: Launcher>: Service {
         try Self.checkCancellation(id)
         let (isKnown, work) = state.withLock { state in
             guard !state.isEnding, state.machines[id] != nil else { return (state.machines[id] != nil, Work()) }
-            return (true, change(id, &state) { machine, _ in machine.leave(grace: gracePeriod) })
+            return (true, change(id, &state) { machine, _ in machine.leave(grace: gracePeriod, now: now) })
         }
         perform(work)
         if isKnown {
@@ -119,7 +124,9 @@ public final class Supervisor<L: Launcher>: Service {
     /// The workloads that there are.
     public var workloads: Set<WorkloadID> { state.withLock { Set($0.machines.keys) } }
 
-    private func take(_ spec: WorkloadSpec, _ state: inout State) throws(RuntimeError) -> (ApplyOutcome, Work) {
+    private func take(
+        _ spec: WorkloadSpec, _ inherited: [(ordinal: Int, name: String)], _ state: inout State
+    ) throws(RuntimeError) -> (ApplyOutcome, Work) {
         let others = state.machines.values.reduce(0) { $1.spec.id == spec.id ? $0 : $0 + $1.spec.replicas }
         // Going down is never refused, or a full driver could not be emptied.
         let isMore = spec.replicas > state.machines[spec.id]?.spec.replicas ?? 0
@@ -130,13 +137,18 @@ public final class Supervisor<L: Launcher>: Service {
                 workload: spec.id)
         }
         guard state.machines[spec.id] != nil else {
-            state.machines[spec.id] = WorkloadMachine(spec, backoff: backoff)
-            return (.created, change(spec.id, &state) { machine, lives in machine.begin(lives: &lives) })
+            let launcher = launcher
+            state.machines[spec.id] = WorkloadMachine(spec, backoff: backoff) { launcher.canRun($0, beside: $1) }
+            let lives = inherited.map { InheritedLife(ordinal: $0.ordinal, name: $0.name) }
+            let work = change(spec.id, &state) { machine, numbers in
+                machine.begin(inheriting: lives, now: now, numbers: &numbers)
+            }
+            return (.created, work)
         }
         var result: Result<ApplyOutcome, RuntimeError> = .success(.unchanged)
         let work = change(spec.id, &state) { machine, lives in
             do throws(RuntimeError) {
-                let (outcome, actions) = try machine.apply(spec, lives: &lives)
+                let (outcome, actions) = try machine.apply(spec, now: now, lives: &lives)
                 result = .success(outcome)
                 return actions
             } catch {
@@ -169,14 +181,14 @@ public final class Supervisor<L: Launcher>: Service {
             let work = state.withLock { state in
                 change(life.instance.workload, &state) { machine, lives in
                     switch report {
-                    case .placed(let incarnation, let endpoint):
-                        machine.placed(life: life.number, incarnation, endpoint)
+                    case .placed(let incarnation, let endpoint, let isTakenOver):
+                        machine.placed(
+                            life: life.number, incarnation, endpoint, takenOverAt: isTakenOver ? now : nil)
                         return []
                     case .probeSucceeded:
                         return machine.probeSucceeded(life: life.number, now: now, lives: &lives)
                     case .probeFailed(let message):
-                        machine.probeFailed(life: life.number, message)
-                        return []
+                        return machine.probeFailed(life: life.number, message, now: now, lives: &lives)
                     }
                 }
             }
@@ -199,7 +211,7 @@ public final class Supervisor<L: Launcher>: Service {
     }
 
     /// Lets a machine decide, publishes what it says, and notes what is to be done.
-    private func change(
+    func change(
         _ id: WorkloadID, _ state: inout State,
         _ decide: (inout WorkloadMachine, inout UInt64) -> [WorkloadMachine.Action]
     ) -> Work {
@@ -222,7 +234,7 @@ public final class Supervisor<L: Launcher>: Service {
         return work
     }
 
-    private func perform(_ work: Work) {
+    func perform(_ work: Work) {
         for (stop, grace) in work.stops { stop.request(grace: grace) }
         for departure in work.departures { departure.signal() }
         wakeup.signal()
@@ -241,15 +253,19 @@ public final class Supervisor<L: Launcher>: Service {
         let (result, work) = state.withLock { state in
             var works: [Work] = []
             if !state.isEnding {
-                for (id, machine) in state.machines where machine.nextRetry.map({ $0 <= now }) == true {
-                    works.append(change(id, &state) { machine, lives in machine.retry(now: now, lives: &lives) })
+                for (id, machine) in state.machines where machine.nextDeadline.map({ $0 <= now }) == true {
+                    works.append(change(id, &state) { machine, lives in machine.tick(now: now, lives: &lives) })
                 }
             }
             let starts = state.starts.compactMap { life in state.stops[life.number].map { (life, $0) } }
             state.starts = []
-            return ((starts, state.machines.values.compactMap(\.nextRetry).min(), state.isEnding), works)
+            return ((starts, state.machines.values.compactMap(\.nextDeadline).min(), state.isEnding), works)
         }
-        for work in work { for departure in work.departures { departure.signal() } }
+        // What drained for long enough is asked to stop here; what was begun is in `starts` already.
+        for work in work {
+            for (stop, grace) in work.stops { stop.request(grace: grace) }
+            for departure in work.departures { departure.signal() }
+        }
         return result
     }
 
@@ -266,7 +282,7 @@ public final class Supervisor<L: Launcher>: Service {
         let works = state.withLock { state in
             state.isEnding = true
             return state.machines.keys.sorted().map { id in
-                change(id, &state) { machine, _ in machine.leave(grace: nil) }
+                change(id, &state) { machine, _ in machine.leave(grace: nil, now: now) }
             }
         }
         for work in works { perform(work) }
@@ -275,7 +291,7 @@ public final class Supervisor<L: Launcher>: Service {
 
     // MARK: - Small things
 
-    private var now: Duration { ContinuousClock.now - beginning }
+    var now: Duration { ContinuousClock.now - beginning }
 
     private static func ended(_ id: WorkloadID) -> RuntimeError {
         RuntimeError(.unavailable, "the driver has shut down", workload: id)
@@ -283,16 +299,5 @@ public final class Supervisor<L: Launcher>: Service {
 
     private static func checkCancellation(_ id: WorkloadID) throws(RuntimeError) {
         guard !Task.isCancelled else { throw RuntimeError(.cancelled, "the call was cancelled", workload: id) }
-    }
-}
-
-extension Supervisor {
-    /// What a driver whose instances never outlive it answers to `recover`.
-    public func recoveryReport(_ desired: [WorkloadSpec]) -> RecoveryReport {
-        let wanted = Set(desired.map(\.id))
-        let present = workloads
-        return RecoveryReport(
-            adopted: wanted.intersection(present), missing: wanted.subtracting(present),
-            orphaned: present.subtracting(wanted))
     }
 }

@@ -17,6 +17,13 @@ struct LaunchPlan: Hashable, Sendable {
     /// The host that servers are told to listen on.
     static let host = "127.0.0.1"
 
+    /// The port that a workload's only instance has to listen on.
+    ///
+    /// Two instances can't listen on one port, so a port that is asked for is for a single one. The bridge has none.
+    static func fixedPort(_ spec: WorkloadSpec) -> UInt16? {
+        spec.replicas == 1 && spec.transport != .stdio ? spec.port : nil
+    }
+
     /// How a workload is run: the catalogue's word, or its own.
     struct Resolved: Hashable, Sendable {
         var command: Command

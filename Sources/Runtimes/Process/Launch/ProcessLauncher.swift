@@ -74,6 +74,10 @@ struct ProcessLauncher: Launcher {
         return .exited(status.description)
     }
 
+    func canRun(_ newer: WorkloadSpec, beside older: WorkloadSpec) -> Bool {
+        LaunchPlan.fixedPort(newer).map { $0 != LaunchPlan.fixedPort(older) } ?? true
+    }
+
     func forget(_ workload: WorkloadID) { archive.forget(workload) }
 
     // MARK: - Start
@@ -88,9 +92,7 @@ struct ProcessLauncher: Launcher {
             return LaunchPlan(
                 bridged: resolved, spec: spec, base: configuration.baseEnvironment, bridge: bridge, socket: socket)
         }
-        // Two instances can't listen on one port, so a port that is asked for is for a single one.
-        let asked = spec.replicas == 1 ? spec.port : nil
-        guard let port = asked ?? ports.take() else {
+        guard let port = LaunchPlan.fixedPort(spec) ?? ports.take() else {
             throw RuntimeError(.failed, "no port of \(LaunchPlan.host) is free", workload: spec.id)
         }
         return LaunchPlan(server: resolved, spec: spec, base: configuration.baseEnvironment, port: port)

@@ -3,7 +3,9 @@
 import RuntimeContract
 import Synchronization
 
-/// The logs of all instances: of the present or last life of each, and of the one before.
+/// The logs of all instances: of each life that goes on, and of the last one that ended.
+///
+/// Two lives of an instance go on while one replaces the other.
 ///
 /// `<directory>/<workload>/<ordinal>/<number>.log`, with numbers that go up, over restarts of the driver as well.
 final class LogArchive: Sendable {
@@ -14,7 +16,7 @@ final class LogArchive: Sendable {
 
     private let directory: String
     private let limits: ProcessRuntimeConfiguration.LogLimits
-    /// The newest last; at most two of an instance.
+    /// The newest last; those that go on, and one that ended.
     private let entries = Mutex<[InstanceID: [Entry]]>([:])
 
     init(directory: String, limits: ProcessRuntimeConfiguration.LogLimits) {
@@ -22,7 +24,7 @@ final class LogArchive: Sendable {
         self.limits = limits
     }
 
-    /// The log for a life that begins; that of the life before the previous one is deleted.
+    /// The log for a life that begins; of those that ended only the newest is kept.
     func begin(_ instance: InstanceID) -> LogFile {
         let folder = "\(directory)/\(instance.workload)/\(instance.ordinal)"
         // If it can't be made, lines are dropped until it can.
@@ -30,19 +32,24 @@ final class LogArchive: Sendable {
         return entries.withLock { entries in
             var kept = entries[instance] ?? Self.earlier(in: folder)
             let number = (kept.last?.number ?? 0) + 1
-            for old in kept.dropLast() { old.log.remove() }
+            let old = Set(kept.filter(\.log.hasEnded).dropLast().map(\.number))
+            for entry in kept where old.contains(entry.number) { entry.log.remove() }
+            kept.removeAll { old.contains($0.number) }
             let log = LogFile(path: "\(folder)/\(Self.name(number))", maximumFile: limits.fileBytes)
-            kept = kept.suffix(1) + [Entry(number: number, log: log)]
-            entries[instance] = kept
+            entries[instance] = kept + [Entry(number: number, log: log)]
             return log
         }
     }
 
-    /// The log of the present or last life, or of the one before; `nil` if there is none.
+    /// The log of the newest life that goes on, or else of the last one; or of the one that ended before it, after a
+    /// roll-out that failed that of the new life. `nil` if there is none.
     func log(of instance: InstanceID, previous: Bool) -> LogFile? {
         entries.withLock { entries in
             guard let kept = entries[instance] else { return nil }
-            return previous ? (kept.count == 2 ? kept.first?.log : nil) : kept.last?.log
+            let present = kept.last { !$0.log.hasEnded } ?? kept.last
+            guard previous else { return present?.log }
+            let others = kept.filter { $0.number != present?.number }
+            return (others.last { $0.log.hasEnded } ?? others.last)?.log
         }
     }
 

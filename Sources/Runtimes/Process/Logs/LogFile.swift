@@ -44,6 +44,9 @@ final class LogFile: Sendable {
         state = Mutex(State(older: older, current: current, hasEnded: true))
     }
 
+    /// Whether nothing more will be written.
+    var hasEnded: Bool { state.withLock(\.hasEnded) }
+
     // MARK: - Writing
 
     /// Writes lines that are stamped and ended by line breaks.

@@ -34,6 +34,9 @@ struct LaunchMark: Hashable, Sendable {
         self.endpoint = endpoint
     }
 
+    /// Whether the server is behind a bridge.
+    var isBridged: Bool { if case .unix = endpoint { true } else { false } }
+
     /// The assignment that is put into the unit's environment.
     var assignment: String { "\(Self.variable)=\(fingerprint) \(endpoint)" }
 
@@ -62,7 +65,7 @@ struct LaunchMark: Hashable, Sendable {
         add(resolved.path)
         add("\(spec.port.map(String.init) ?? "-") \(spec.restartToken) \(spec.usesWorkloadIdentity)")
         add("\(spec.readiness)")
-        add("\(spec.limits) \(spec.gracePeriod)")
+        add("\(spec.limits)")
         return code.finalize().prefix(16).map { byte in
             String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
         }.joined()

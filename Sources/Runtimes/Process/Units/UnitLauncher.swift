@@ -20,25 +20,33 @@ struct UnitLauncher: Launcher {
     /// The secret of the state directory.
     let owner: String
     let logs: UnitLogs
+    let claims = UnitClaims()
     let ports = LoopbackPorts.shared
 
     var livesOutliveSupervisor: Bool { units.keepsInstances }
 
     func run(_ life: Life, reports: LifeReports, stop: StopSignal) async -> LifeEnd {
-        let unit = names.unit(life.instance)
         let running: RunningUnit
         do throws(LaunchFailure) {
-            if let found = try await takeOver(unit, life) {
+            if let inherited = life.inherited {
+                running = try await inherit(inherited, life)
+            } else if let found = try await takeOver(life) {
                 running = found
             } else {
-                running = try await start(unit, life)
+                running = try await start(life)
             }
         } catch {
+            if let inherited = life.inherited { claims.giveBack(inherited) }
             logger.warning("instance can't be started", metadata: metadata(life, ["error": "\(error.message)"]))
             return .startFailed(error.message)
         }
-        defer { giveBack(running.plan.endpoint) }
-        reports.placed(Incarnation(running.invocation), endpoint: running.plan.endpoint)
+        let unit = running.unit
+        defer {
+            claims.giveBack(unit)
+            giveBack(running.plan.endpoint)
+        }
+        reports.placed(
+            Incarnation(running.invocation), endpoint: running.plan.endpoint, isTakenOver: running.isTakenOver)
         // It answered its probe before, so sessions that are bound to it need not wait for the next one.
         if running.isTakenOver { reports.probeSucceeded() }
         let follower = UnitFollower(manager, unit)
@@ -58,7 +66,7 @@ struct UnitLauncher: Launcher {
         ending.finish()
         // Let go: the unit stays, and the next gateway finds it.
         guard let state else { return .exited("let go") }
-        logs.ended(life.instance)
+        logs.ended(life.instance, running.invocation)
         await manager.forget(unit)
         let end = Self.words(state, running.invocation)
         logger.info("instance ended", metadata: metadata(life, ["unit": "\(unit)", "status": "\(end)"]))
@@ -67,6 +75,10 @@ struct UnitLauncher: Launcher {
             return .startupTimedOut("no answer at \(running.plan.endpoint) within \(Int(limit)) ms")
         }
         return .exited(end)
+    }
+
+    func canRun(_ newer: WorkloadSpec, beside older: WorkloadSpec) -> Bool {
+        LaunchPlan.fixedPort(newer).map { $0 != LaunchPlan.fixedPort(older) } ?? true
     }
 
     func forget(_ workload: WorkloadID) { logs.forget(workload) }
@@ -78,40 +90,83 @@ struct UnitLauncher: Launcher {
     }
 
     private struct RunningUnit {
+        let unit: String
         let plan: LaunchPlan
         let invocation: String
         let isTakenOver: Bool
         let isBridged: Bool
     }
 
-    /// Takes over the unit if it runs what is wanted; ends it if it does not.
-    private func takeOver(_ unit: String, _ life: Life) async throws(LaunchFailure) -> RunningUnit? {
-        let state = try await call { () throws(SystemdError) in try await manager.state(of: unit) }
-        guard state.isLoaded else { return nil }
-        let resolved = try resolve(life.spec)
-        if state.active == "active", let mark = LaunchMark(environment: state.environment),
-            mark.fingerprint == LaunchMark.fingerprint(life.spec, resolved, key: owner), !state.invocation.isEmpty
-        {
-            try await call { () throws(SystemdError) in try await manager.hold(unit) }
-            if case .tcp(_, let port) = mark.endpoint { ports.reserve(port) }
-            let plan = plan(resolved, life.spec, mark.endpoint)
-            let earlier = await JournalReader.invocations(of: unit, manager.scope, maximum: 2)
-            logs.began(life.instance, state.invocation, earlier: earlier.reversed())
-            logger.info(
-                "instance taken over", metadata: metadata(life, ["unit": "\(unit)", "endpoint": "\(mark.endpoint)"]))
-            return RunningUnit(
-                plan: plan, invocation: state.invocation, isTakenOver: true, isBridged: resolved.transport == .stdio)
+    /// Takes over a unit of the instance that runs what is wanted and is nobody's, if there is one.
+    private func takeOver(_ life: Life) async throws(LaunchFailure) -> RunningUnit? {
+        let fingerprint = LaunchMark.fingerprint(life.spec, try resolve(life.spec), key: owner)
+        for slot in UnitName.slots {
+            let unit = names.unit(life.instance, slot: slot)
+            guard claims.take(unit) else { continue }
+            var isTaken = false
+            defer { if !isTaken { claims.giveBack(unit) } }
+            let state = try await call { () throws(SystemdError) in try await manager.state(of: unit) }
+            guard state.active == "active", !state.invocation.isEmpty,
+                let mark = LaunchMark(environment: state.environment), mark.fingerprint == fingerprint
+            else { continue }
+            isTaken = true
+            return try await adopt(unit, life, state, mark)
         }
-        if let mark = LaunchMark(environment: state.environment), case .unix(let path) = mark.endpoint { unlink(path) }
-        await UnitEnding.end(unit, manager, grace: life.spec.gracePeriod)
         return nil
     }
 
-    private func start(_ unit: String, _ life: Life) async throws(LaunchFailure) -> RunningUnit {
+    /// Takes over a unit that runs something else, until its successor is ready; it is claimed already.
+    private func inherit(_ unit: String, _ life: Life) async throws(LaunchFailure) -> RunningUnit {
+        let state = try await call { () throws(SystemdError) in try await manager.state(of: unit) }
+        guard state.active == "active", !state.invocation.isEmpty,
+            let mark = LaunchMark(environment: state.environment)
+        else { throw LaunchFailure(message: "\(unit) has ended") }
+        return try await adopt(unit, life, state, mark)
+    }
+
+    private func adopt(
+        _ unit: String, _ life: Life, _ state: UnitState, _ mark: LaunchMark
+    ) async throws(LaunchFailure) -> RunningUnit {
+        try await call { () throws(SystemdError) in try await manager.hold(unit) }
+        if case .tcp(_, let port) = mark.endpoint { ports.reserve(port) }
+        let earlier = await JournalReader.invocations(of: unit, manager.scope, maximum: 2)
+        logs.began(life.instance, unit, state.invocation, earlier: earlier.reversed())
+        logger.info(
+            "instance taken over", metadata: metadata(life, ["unit": "\(unit)", "endpoint": "\(mark.endpoint)"]))
+        return RunningUnit(
+            unit: unit, plan: plan(try resolve(life.spec), life.spec, mark.endpoint), invocation: state.invocation,
+            isTakenOver: true, isBridged: mark.isBridged)
+    }
+
+    /// A name for a new life: one that no unit has any more.
+    private func claimName(_ instance: InstanceID) async throws(LaunchFailure) -> String {
+        for slot in UnitName.slots {
+            let unit = names.unit(instance, slot: slot)
+            guard claims.take(unit) else { continue }
+            do throws(LaunchFailure) {
+                let state = try await call { () throws(SystemdError) in try await manager.state(of: unit) }
+                if !state.isLoaded { return unit }
+                if let mark = LaunchMark(environment: state.environment), case .unix(let path) = mark.endpoint {
+                    unlink(path)
+                }
+                // Of a time before this process, and nobody's: one that runs what is wanted was taken over.
+                await UnitEnding.end(unit, manager, grace: .zero)
+                return unit
+            } catch {
+                claims.giveBack(unit)
+                throw error
+            }
+        }
+        throw LaunchFailure(message: "there are too many units of \(instance)")
+    }
+
+    private func start(_ life: Life) async throws(LaunchFailure) -> RunningUnit {
         let resolved = try resolve(life.spec)
         let endpoint = try endpoint(resolved, life)
         var isStarted = false
         defer { if !isStarted { giveBack(endpoint) } }
+        let unit = try await claimName(life.instance)
+        defer { if !isStarted { claims.giveBack(unit) } }
         let plan = plan(resolved, life.spec, endpoint)
         let path: String
         do throws(SpawnError) {
@@ -124,7 +179,7 @@ struct UnitLauncher: Launcher {
         }
         let mark = LaunchMark(
             fingerprint: LaunchMark.fingerprint(life.spec, resolved, key: owner), endpoint: endpoint)
-        let file = "\(units.runtimeDirectory)/\(life.instance).env"
+        let file = "\(units.runtimeDirectory)/\(life.instance)-\(life.number).env"
         guard DirectoryTree.make(units.runtimeDirectory), EnvironmentFile.write(plan.environment, to: file) else {
             throw LaunchFailure(message: "\(file) can't be written: \(String(cString: strerror(errno)))")
         }
@@ -144,11 +199,11 @@ struct UnitLauncher: Launcher {
             throw LaunchFailure(message: message)
         }
         isStarted = true
-        logs.began(life.instance, state.invocation)
+        logs.began(life.instance, unit, state.invocation)
         logger.info(
             "instance started", metadata: metadata(life, ["unit": "\(unit)", "endpoint": "\(endpoint)"]))
         return RunningUnit(
-            plan: plan, invocation: state.invocation, isTakenOver: false, isBridged: resolved.transport == .stdio)
+            unit: unit, plan: plan, invocation: state.invocation, isTakenOver: false, isBridged: mark.isBridged)
     }
 
     private func resolve(_ spec: WorkloadSpec) throws(LaunchFailure) -> LaunchPlan.Resolved {
@@ -167,9 +222,7 @@ struct UnitLauncher: Launcher {
             let name = String(UInt64.random(in: 0 ... .max), radix: 36)
             return .unix(path: "\(units.runtimeDirectory)/\(name).sock")
         }
-        // Two instances can't listen on one port, so a port that is asked for is for a single one.
-        let asked = life.spec.replicas == 1 ? life.spec.port : nil
-        guard let port = asked ?? ports.take() else {
+        guard let port = LaunchPlan.fixedPort(life.spec) ?? ports.take() else {
             throw LaunchFailure(message: "no port of \(LaunchPlan.host) is free")
         }
         return .tcp(host: LaunchPlan.host, port: port)

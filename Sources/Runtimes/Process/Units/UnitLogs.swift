@@ -10,68 +10,76 @@ final class UnitLogs: Sendable {
         weak var reader: JournalReader?
     }
 
-    private struct Entry {
-        var invocations: [String] = []
-        var isLive = false
+    /// One run of a unit.
+    private struct Run {
+        let unit: String
+        let invocation: String
+        var isLive = true
         var followers: [Weak] = []
     }
 
-    private let names: UnitName
     private let scope: ManagerScope
-    /// The newest invocation last; at most two of an instance.
-    private let entries = Mutex<[InstanceID: Entry]>([:])
+    /// The newest last; those that go on, and one that ended.
+    private let runs = Mutex<[InstanceID: [Run]]>([:])
 
-    init(names: UnitName, scope: ManagerScope) {
-        self.names = names
+    init(scope: ManagerScope) {
         self.scope = scope
     }
 
     /// A run of an instance has begun, or was taken over.
-    func began(_ instance: InstanceID, _ invocation: String, earlier: [String] = []) {
-        entries.withLock { entries in
-            var entry = entries[instance] ?? Entry()
-            if entry.invocations.isEmpty { entry.invocations = earlier.filter { $0 != invocation }.suffix(1) }
-            if entry.invocations.last != invocation {
-                entry.invocations = entry.invocations.suffix(1) + [invocation]
+    func began(_ instance: InstanceID, _ unit: String, _ invocation: String, earlier: [String] = []) {
+        runs.withLock { runs in
+            var kept = runs[instance] ?? []
+            if kept.isEmpty, let last = earlier.last(where: { $0 != invocation }) {
+                kept = [Run(unit: unit, invocation: last, isLive: false)]
             }
-            entry.isLive = true
-            entries[instance] = entry
+            let old = Set(kept.filter { !$0.isLive }.dropLast().map(\.invocation))
+            kept.removeAll { old.contains($0.invocation) || $0.invocation == invocation }
+            runs[instance] = kept + [Run(unit: unit, invocation: invocation)]
         }
     }
 
-    /// The present run of an instance has ended.
-    func ended(_ instance: InstanceID) {
-        let followers = entries.withLock { entries in
-            entries[instance]?.isLive = false
-            let followers = entries[instance]?.followers.compactMap(\.reader) ?? []
-            entries[instance]?.followers = []
-            return followers
+    /// A run of an instance has ended.
+    func ended(_ instance: InstanceID, _ invocation: String) {
+        let followers = runs.withLock { runs -> [JournalReader] in
+            guard let index = runs[instance]?.firstIndex(where: { $0.invocation == invocation }) else { return [] }
+            let followers = runs[instance]?[index].followers.compactMap(\.reader)
+            runs[instance]?[index].isLive = false
+            runs[instance]?[index].followers = []
+            return followers ?? []
         }
         for follower in followers { follower.end() }
     }
 
+    /// The run that is meant: the newest that goes on, or else the last one; or the one that ended before it.
+    private func run(of instance: InstanceID, previous: Bool) -> Run? {
+        let kept = runs.withLock { $0[instance] } ?? []
+        let present = kept.last(where: \.isLive) ?? kept.last
+        guard previous else { return present }
+        let others = kept.filter { $0.invocation != present?.invocation }
+        return others.last { !$0.isLive } ?? others.last
+    }
+
     /// Forgets the instances of a workload; what the journal holds of them stays in it.
     func forget(_ workload: WorkloadID) {
-        entries.withLock { entries in entries = entries.filter { $0.key.workload != workload } }
+        runs.withLock { runs in runs = runs.filter { $0.key.workload != workload } }
     }
 
     /// A part of an instance's log; `nil` if there is none.
     func log(of instance: InstanceID, _ options: LogOptions, now: Timestamp) throws(RuntimeError) -> LogStream? {
-        let entry = entries.withLock { $0[instance] }
-        let invocation = options.previous ? entry?.invocations.dropLast().last : entry?.invocations.last
-        guard let entry, let invocation else { return nil }
+        guard let run = run(of: instance, previous: options.previous) else { return nil }
         let oldest = options.since.map { since in
             UInt64(max(now.millisecondsSinceEpoch - Int64(since / .milliseconds(1)), 0)) * 1000
         }
         let query = JournalQuery(
-            unit: names.unit(instance), scope: scope, invocation: invocation, tail: options.tailLines, since: oldest)
+            unit: run.unit, scope: scope, invocation: run.invocation, tail: options.tailLines, since: oldest)
         let reader: JournalReader
         do throws(SystemdError) {
-            reader = try JournalReader(query, follow: options.follow && entry.isLive && !options.previous)
+            reader = try JournalReader(query, follow: options.follow && run.isLive)
         } catch {
             throw RuntimeError(.unavailable, error.message, workload: instance.workload)
         }
-        if options.follow { follow(instance, invocation, reader) }
+        if options.follow { follow(instance, run.invocation, reader) }
         return LogStream { () throws(RuntimeError) -> [LogLine]? in
             while true {
                 do throws(SystemdError) {
@@ -88,11 +96,12 @@ final class UnitLogs: Sendable {
     }
 
     private func follow(_ instance: InstanceID, _ invocation: String, _ reader: JournalReader) {
-        let isOver = entries.withLock { entries in
-            guard var entry = entries[instance], entry.isLive, entry.invocations.last == invocation else { return true }
-            entry.followers.removeAll { $0.reader == nil }
-            entry.followers.append(Weak(reader: reader))
-            entries[instance] = entry
+        let isOver = runs.withLock { runs in
+            guard let index = runs[instance]?.firstIndex(where: { $0.invocation == invocation && $0.isLive }) else {
+                return true
+            }
+            runs[instance]?[index].followers.removeAll { $0.reader == nil }
+            runs[instance]?[index].followers.append(Weak(reader: reader))
             return false
         }
         if isOver { reader.end() }
