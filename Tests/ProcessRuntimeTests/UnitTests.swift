@@ -94,7 +94,16 @@ struct UnitTests {
         }
     }
 
-    @Test("what was changed while no driver ran is made so", .timeLimit(.minutes(1)))
+    private func wait(
+        _ runtime: ProcessRuntime, until condition: (WorkloadStatus) -> Bool
+    ) async throws -> WorkloadStatus {
+        for await snapshot in runtime.observe() {
+            if let status = snapshot.workloads.values.first, condition(status) { return status }
+        }
+        throw RuntimeError(.timedOut, "it was not seen")
+    }
+
+    @Test("what was changed while no driver ran is rolled out beside what runs", .timeLimit(.minutes(1)))
     func changedMeanwhile() async throws {
         let programs = try Programs()
         defer { programs.remove() }
@@ -109,10 +118,46 @@ struct UnitTests {
         let changed = spec
         try await withDriver(programs) { runtime in
             _ = try await runtime.recover([changed])
-            let after = try await ready(runtime)
-            #expect(after.first?.incarnation != before.first?.incarnation)
+            let both = try await wait(runtime) { $0.instances.map(\.phase) == [.ready, .draining, .draining] }
+            #expect(both.instances.dropFirst().map(\.incarnation) == before.map(\.incarnation))
+            #expect(both.instances.dropFirst().map(\.endpoint) == before.map(\.endpoint))
+            #expect(running(programs).count == 3)
+        }
+        // Once more, in the middle of it: the one that serves and those that drain are all taken over.
+        try await withDriver(programs) { runtime in
+            _ = try await runtime.recover([changed])
+            let both = try await wait(runtime) { $0.instances.map(\.phase) == [.ready, .draining, .draining] }
+            #expect(both.instances.dropFirst().map(\.incarnation) == before.map(\.incarnation))
+            var impatient = changed
+            impatient.generation = 3
+            impatient.drainTime = .zero
+            _ = try await runtime.apply(impatient)
+            _ = try await ready(runtime)
             #expect(running(programs).count == 1)
             try await runtime.remove(changed.id, gracePeriod: .milliseconds(500))
+        }
+        #expect(running(programs).isEmpty)
+    }
+
+    @Test("a change that was made while no driver ran, and fails, leaves what runs alone", .timeLimit(.minutes(1)))
+    func failedMeanwhile() async throws {
+        let programs = try Programs()
+        defer { programs.remove() }
+        var spec = try spec(programs)
+        let before = try await withDriver(programs) { runtime in
+            _ = try await runtime.apply(spec)
+            return try await ready(runtime)
+        }
+        spec.generation = 2
+        spec.source = .command(Command(executable: "sh", arguments: ["-c", "exit 3"]))
+        let broken = spec
+        try await withDriver(programs) { runtime in
+            _ = try await runtime.recover([broken])
+            let status = try await wait(runtime) { $0.failure?.code == .rolledBack }
+            #expect(status.failure?.message.contains("what ran before goes on") == true)
+            #expect(status.instances.first?.incarnation == before.first?.incarnation)
+            #expect(status.instances.first?.phase == .ready)
+            try await runtime.remove(broken.id, gracePeriod: .milliseconds(500))
         }
         #expect(running(programs).isEmpty)
     }

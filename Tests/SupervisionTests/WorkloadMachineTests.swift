@@ -138,6 +138,18 @@ struct WorkloadMachineTests {
         #expect(machine.tick(now: .seconds(300), lives: &lives).count == 2)
     }
 
+    @Test("what runs from before is not stopped because its successor was faster")
+    func slowHeritage() throws {
+        var lives: UInt64 = 0
+        var machine = WorkloadMachine(try spec(), backoff: backoff)
+        _ = machine.begin(inheriting: [InheritedLife(ordinal: 0, name: "a")], now: .zero, numbers: &lives)
+        #expect(ready(&machine, 2, &lives).isEmpty)
+        #expect(machine.status.instances.map(\.phase) == [.ready, .draining])
+        machine.placed(life: 1, Incarnation("old"), .tcp(host: "127.0.0.1", port: 9), takenOverAt: .zero)
+        #expect(machine.status.instances[1].incarnation == Incarnation("old"))
+        #expect(machine.status.instances[1].endpoint != nil)
+    }
+
     @Test("when nothing is left of what ran before, the spec is tried although it was withdrawn")
     func lostHeritage() throws {
         var lives: UInt64 = 0

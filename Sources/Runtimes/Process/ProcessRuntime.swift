@@ -133,11 +133,11 @@ public final class ProcessRuntime: RuntimeDriver {
             group.addTask {
                 for await snapshot in events {
                     let instances = snapshot.workloads[spec.id]?.instances ?? []
-                    let isDone = (0..<spec.replicas).allSatisfy { ordinal in
-                        let id = InstanceID(workload: spec.id, ordinal: ordinal)
-                        return !running.contains(id) || instances.contains { $0.id == id && $0.phase != .starting }
+                    let isPlaced = instances.allSatisfy { $0.incarnation != nil || $0.phase == .backingOff }
+                    let isComplete = running.allSatisfy { id in
+                        id.workload != spec.id || instances.contains { $0.id == id }
                     }
-                    if isDone { return }
+                    if isPlaced, isComplete { return }
                 }
             }
             group.addTask { try? await Task.sleep(for: Self.takeOverPatience) }

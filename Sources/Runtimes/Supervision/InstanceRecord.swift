@@ -56,7 +56,8 @@ struct InstanceRecord: Sendable {
     var member: RolloutMember {
         let state: RolloutMember.State =
             switch phase {
-            case .pending, .starting: .starting
+            // What runs from before has sessions until the opposite is known.
+            case .pending, .starting: inherited == nil ? .starting : .ready
             case .ready: .ready
             case .unready: .unready
             // The record does not say any more whether it answered; what never did was asked to stop at once.

@@ -35,7 +35,8 @@ public struct LifeReports: Sendable {
 
     let send: @Sendable (Report) -> Void
 
-    /// It was started, and will answer at `endpoint`; or it was taken over as it ran, with sessions that nobody knows.
+    /// It was started, and will answer at `endpoint`; or it was taken over as it ran: ready, and with
+    /// sessions that nobody knows.
     public func placed(_ incarnation: Incarnation, endpoint: Endpoint, isTakenOver: Bool = false) {
         send(.placed(incarnation, endpoint, isTakenOver: isTakenOver))
     }

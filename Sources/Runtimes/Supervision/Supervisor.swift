@@ -184,7 +184,9 @@ public final class Supervisor<L: Launcher>: Service {
                     case .placed(let incarnation, let endpoint, let isTakenOver):
                         machine.placed(
                             life: life.number, incarnation, endpoint, takenOverAt: isTakenOver ? now : nil)
-                        return []
+                        guard isTakenOver else { return [] }
+                        // It answered its probe before, so sessions that are bound to it need not wait for the next one.
+                        return machine.probeSucceeded(life: life.number, now: now, lives: &lives)
                     case .probeSucceeded:
                         return machine.probeSucceeded(life: life.number, now: now, lives: &lives)
                     case .probeFailed(let message):

@@ -41,8 +41,9 @@ final class LogArchive: Sendable {
         }
     }
 
-    /// The log of the newest life that goes on, or else of the last one; or of the one that ended before it, after a
-    /// roll-out that failed that of the new life. `nil` if there is none.
+    /// The log of the newest life that goes on, or else of the last one; `nil` if there is none.
+    ///
+    /// With `previous`, that of the one that ended before it: after a roll-out that failed, of the new life.
     func log(of instance: InstanceID, previous: Bool) -> LogFile? {
         entries.withLock { entries in
             guard let kept = entries[instance] else { return nil }

@@ -47,8 +47,6 @@ struct UnitLauncher: Launcher {
         }
         reports.placed(
             Incarnation(running.invocation), endpoint: running.plan.endpoint, isTakenOver: running.isTakenOver)
-        // It answered its probe before, so sessions that are bound to it need not wait for the next one.
-        if running.isTakenOver { reports.probeSucceeded() }
         let follower = UnitFollower(manager, unit)
         let ending = UnitEnding(unit: unit, manager: manager, onlyMain: running.isBridged, loop: group.any())
         stop.onRequest { grace in ending.ask(grace: grace) }
