@@ -134,8 +134,10 @@ let package = Package(
             name: "CSpawn", path: "Sources/CSpawn",
             cSettings: Context.environment["CI"] == "true" ? [.treatAllWarnings(as: .error)] : []),
         room("Spawn", "Spawn", ["CSpawn"]),
-        .systemLibrary(
-            name: "CSystemd", path: "Sources/CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+        .target(
+            name: "CSystemd", path: "Sources/CSystemd",
+            cSettings: Context.environment["CI"] == "true" ? [.treatAllWarnings(as: .error)] : [],
+            linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
         room("Systemd", "Systemd", ["CSystemd", "CSpawn", "Spawn"]),
 
         tests("SpawnTests", ["Spawn"]),

@@ -24,6 +24,7 @@ final class BusConnection {
 
     /// Connects, and asks to be told of changes.
     init(_ scope: ManagerScope) throws(SystemdError) {
+        if let reason = csystemd_load() { throw SystemdError(.unavailable, String(cString: reason)) }
         var bus: OpaquePointer?
         var result: Int32
         switch scope {

@@ -21,6 +21,7 @@ public struct UnitConfiguration: Hashable, Sendable {
 
     /// Asks the manager what it can do; `nil` if none answers.
     public static func probe(_ scope: ManagerScope, keepsInstances: Bool) async -> UnitConfiguration? {
+        guard scope.isPresent else { return nil }
         let manager = SystemdManager.of(scope)
         guard let group = try? await manager.controlGroup() else { return nil }
         return UnitConfiguration(

@@ -1,4 +1,0 @@
-// SPDX-License-Identifier: MIT
-#include <systemd/sd-bus.h>
-#include <systemd/sd-daemon.h>
-#include <systemd/sd-journal.h>
