@@ -7,7 +7,7 @@ start_node() {
     if is_running kubelet; then return; fi
     say "Starting the node"
     write_container_settings
-    start containerd containerd -c "$containers/config.toml"
+    is_running containerd || start containerd containerd -c "$containers/config.toml"
     wait_for containerd "containerd answers" containers version
     if ! containers images list -q | grep -q '^cluster.local/pause:1$'; then
         # What holds the network of a pod: a busybox that sleeps.
@@ -87,6 +87,8 @@ enforceNodeAllocatable: []
 resolvConf: /etc/resolv.conf
 evictionHard: {memory.available: 100Mi, nodefs.available: "1%", imagefs.available: "1%"}
 imageGCHighThresholdPercent: 100
+# Pods that have ended are looked at once in this time before they are gone.
+syncFrequency: 5s
 CONFIG
 }
 
