@@ -19,18 +19,27 @@ public enum ProcessTable {
 
     /// All processes that can be seen.
     public static func entries() -> [Entry] {
-        names(in: "/proc").compactMap { Int32($0).flatMap(entry) }
+        ids().compactMap(entry)
     }
+
+    /// The ids of all processes that can be seen.
+    static func ids() -> [Int32] { names(in: "/proc").compactMap { Int32($0) } }
 
     /// The process of that id, or `nil`.
     public static func entry(_ pid: Int32) -> Entry? {
+        guard let fields = fields(of: pid), fields.count > 19, let parent = Int32(fields[1]),
+            let start = UInt64(fields[19])
+        else { return nil }
+        return Entry(pid: pid, parent: parent, start: start, isZombie: fields[0] == "Z" || fields[0] == "X")
+    }
+
+    /// The fields of proc(5), `stat`, from the third one on.
+    static func fields(of pid: Int32) -> [Substring]? {
         guard let bytes = contents("/proc/\(pid)/stat", limit: 4096) else { return nil }
         // The second field, the program's name, may hold blanks and brackets: fields are counted from the last bracket.
         let text = String(decoding: bytes, as: UTF8.self)
         guard let bracket = text.lastIndex(of: ")") else { return nil }
-        let fields = text[text.index(after: bracket)...].split(separator: " ")
-        guard fields.count > 19, let parent = Int32(fields[1]), let start = UInt64(fields[19]) else { return nil }
-        return Entry(pid: pid, parent: parent, start: start, isZombie: fields[0] == "Z" || fields[0] == "X")
+        return text[text.index(after: bracket)...].split(separator: " ")
     }
 
     /// The children of this process; none where the kernel keeps no list of them (proc(5), `children`).

@@ -62,6 +62,20 @@ struct ProcessRuntimeTests {
         }
     }
 
+    @Test("what an instance uses is that of its whole tree, orphans included", .timeLimit(.minutes(1)))
+    func usage() async throws {
+        try await withDriver { runtime, programs in
+            let spec = try spec(server(programs, "--child"))
+            _ = try await runtime.apply(spec)
+            #expect(try await wait(runtime, .ready).usage == nil)
+            let usage = try #require(try await runtime.status(of: spec.id).instances.first?.usage)
+            #expect(usage.processes == Processes.withVariable("TEST_MARK", programs.directory).count)
+            #expect(usage.processes == 2)
+            #expect(usage.residentBytes > 1 << 20 && usage.residentBytes < 1 << 30)
+            #expect(usage.cpuTime > .zero)
+        }
+    }
+
     @Test("cancellation ends instances that ignore SIGTERM", .timeLimit(.minutes(1)))
     func cancellation() async throws {
         try await withDriver { runtime, programs in

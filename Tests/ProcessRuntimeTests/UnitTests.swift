@@ -213,6 +213,8 @@ struct UnitTests {
             _ = try await runtime.apply(spec)
             let before = try await ready(runtime)
             #expect(running(programs).count == 2)
+            let usage = try #require(try await runtime.status(of: spec.id).instances.first?.usage)
+            #expect(usage.processes == 2 && usage.residentBytes > 1 << 20 && usage.cpuTime > .zero)
             let invocation = try #require(before.first?.incarnation)
             for pid in Processes.withVariable("INVOCATION_ID", invocation.rawValue).prefix(1) { kill(pid, SIGKILL) }
             for await snapshot in runtime.observe() {

@@ -14,13 +14,18 @@ extension ConformanceCheck {
             try expect(status.updatedReplicas == 3 && status.failure == nil, "the counts agree: \(status)")
             let running = try await context.harness.countRunning()
             try expect(running == 3, "3 instances really run, not \(running)")
+            for usage in try await context.driver.status(of: spec.id).instances.compactMap(\.usage) {
+                try expect(
+                    usage.processes > 0 && usage.residentBytes > 0 && usage.cpuTime >= .zero,
+                    "what is used is told only where it is known: \(usage)")
+            }
         },
         ConformanceCheck("a spec that is applied again changes nothing") { context in
             let spec = context.spec(replicas: 2)
             let before = try await context.applyAndWait(spec)
             let outcome = try await context.driver.apply(spec)
             try expect(outcome == .unchanged, "unchanged is expected, got \(outcome)")
-            let after = try await context.driver.status(of: spec.id)
+            let after = try await context.status(of: spec.id)
             try expect(after == before, "nothing moves: \(before), then \(after)")
         },
         ConformanceCheck("a newer generation of the same spec is satisfied by the instances there are") { context in
@@ -38,7 +43,7 @@ extension ConformanceCheck {
             for name in ["D", "C", "B", "A"] { spec.environment[name] = "value" }
             let outcome = try await context.driver.apply(spec)
             try expect(outcome == .unchanged, "unchanged is expected, got \(outcome)")
-            let after = try await context.driver.status(of: spec.id)
+            let after = try await context.status(of: spec.id)
             try expect(after.incarnations == before.incarnations, "nothing was started anew: \(after)")
         },
         ConformanceCheck("an older generation is superseded, and nothing moves") { context in
@@ -46,7 +51,7 @@ extension ConformanceCheck {
             try await context.expectError(.superseded, "an older generation") {
                 _ = try await context.driver.apply(context.spec(.newerServer, generation: 4))
             }
-            let after = try await context.driver.status(of: before.id)
+            let after = try await context.status(of: before.id)
             try expect(after == before, "nothing moves: \(before), then \(after)")
         },
         ConformanceCheck("eight applies of one workload at once have one effect") { context in
@@ -91,7 +96,7 @@ extension ConformanceCheck {
                 try await context.expectError(.invalidSpec, "validate") { try context.driver.validate(spoilt) }
                 try await context.expectError(.invalidSpec, "apply") { _ = try await context.driver.apply(spoilt) }
             }
-            let after = try await context.driver.status(of: spec.id)
+            let after = try await context.status(of: spec.id)
             try expect(after == before, "nothing moves: \(before), then \(after)")
         },
         ConformanceCheck("a cancelled apply that is repeated converges") { context in
@@ -113,7 +118,7 @@ extension ConformanceCheck {
                 let replicas = context.harness.capacity + 1
                 _ = try await context.driver.apply(context.spec(generation: 2, replicas: replicas))
             }
-            let after = try await context.driver.status(of: before.id)
+            let after = try await context.status(of: before.id)
             try expect(after == before, "nothing moves: \(before), then \(after)")
         },
     ]

@@ -27,7 +27,7 @@ extension ConformanceCheck {
                 await context.driver.release(instance.id, incarnation: incarnation)
             }
             await context.driver.release(context.instance(7), incarnation: Incarnation("unknown"))
-            let unmoved = try await context.driver.status(of: before.id)
+            let unmoved = try await context.status(of: before.id)
             try expect(unmoved.incarnationsAndPhases == both.incarnationsAndPhases, "nothing moves: \(unmoved)")
             let first = try require(old.first?.incarnation, "a life has a name: \(old)")
             await context.driver.release(context.instance(0), incarnation: first)

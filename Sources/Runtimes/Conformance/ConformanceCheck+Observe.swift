@@ -17,7 +17,7 @@ extension ConformanceCheck {
             var states = context.driver.observe().makeAsyncIterator()
             let specs = (1...3).map { context.spec(generation: Int64($0), replicas: $0) }
             for spec in specs { try await context.applyAndWait(spec) }
-            let newest = try await context.driver.status(of: ConformanceContext.workload)
+            let newest = try await context.status(of: ConformanceContext.workload)
             var read = 0
             while let snapshot = await states.next(), read < 3 {
                 read += 1

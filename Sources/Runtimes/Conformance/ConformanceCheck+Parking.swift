@@ -19,7 +19,7 @@ extension ConformanceCheck {
             let incarnation = try require(before.incarnations[1], "a life has a name: \(before)")
             let (driver, instance) = (context.driver, context.instance(1))
             try await driver.park(instance, incarnation: Incarnation("another"))
-            let unmoved = try await driver.status(of: before.id)
+            let unmoved = try await context.status(of: before.id)
             try expect(unmoved.incarnations == before.incarnations, "another life is not meant: \(unmoved)")
             for _ in 0..<2 { try await driver.park(instance, incarnation: incarnation) }
             let parked = try await context.eventually("it is parked") { status in
@@ -64,7 +64,7 @@ extension ConformanceCheck {
             }
             try await context.eventually("all are parked") { $0.instances.allSatisfy { $0.phase == .parked } }
             try await context.applyAndWait(context.spec(.newerServer, generation: 2, replicas: 2))
-            let ready = try await context.driver.status(of: before.id)
+            let ready = try await context.status(of: before.id)
             for (ordinal, incarnation) in ready.incarnations {
                 try await context.driver.park(context.instance(ordinal), incarnation: incarnation)
             }

@@ -17,7 +17,7 @@ extension ConformanceCheck {
             let status = try await context.applyAndWait(context.spec())
             let report = try await context.driver.recover([])
             try expect(report == RecoveryReport(orphaned: [status.id]), "it is an orphan: \(report)")
-            let after = try await context.driver.status(of: status.id)
+            let after = try await context.status(of: status.id)
             try expect(after == status, "nothing moves: \(after)")
         },
     ]

@@ -13,7 +13,7 @@ extension ConformanceCheck {
             try await context.driver.remove(spec.id, gracePeriod: .seconds(10))
             let running = try await context.harness.countRunning()
             try expect(running == 0, "nothing really runs, not \(running)")
-            try await context.expectError(.notFound, "status") { _ = try await context.driver.status(of: spec.id) }
+            try await context.expectError(.notFound, "status") { _ = try await context.status(of: spec.id) }
             try await context.eventuallySnapshot("it is not shown") { $0.workloads[spec.id] == nil }
             try await context.expectError(.notFound, "logs") {
                 _ = try await context.driver.logs(of: context.instance(0), options: LogOptions())

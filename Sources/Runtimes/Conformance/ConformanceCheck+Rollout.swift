@@ -74,7 +74,7 @@ extension ConformanceCheck {
                 try expect(
                     ready.map(\.incarnation) == before.instances.map(\.incarnation), "the old ones serve: \(status)")
             }
-            let after = try await driver.status(of: before.id)
+            let after = try await context.status(of: before.id)
             let words = after.failure?.message ?? ""
             try expect(
                 words.contains("generation 2") && words.contains("generation 1") && words.contains("exit code 3"),

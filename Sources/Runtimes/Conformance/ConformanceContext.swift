@@ -29,6 +29,13 @@ struct ConformanceContext: Sendable {
     /// Idempotent.
     func shutDown() async { await services.triggerGracefulShutdown() }
 
+    /// What the driver says when it is asked, but for what changes all the time.
+    func status(of id: WorkloadID) async throws -> WorkloadStatus {
+        var status = try await driver.status(of: id)
+        for index in status.instances.indices { status.instances[index].usage = nil }
+        return status
+    }
+
     // MARK: - Specs
 
     static let workload = WorkloadID("conformance").unsafelyNamed

@@ -25,6 +25,7 @@ enum LegalStates {
         try expect(
             workload.instances.allSatisfy { $0.id.workload == workload.id }, "names belong together: \(workload)")
         for instance in workload.instances {
+            try expect(instance.usage == nil, "what is used is no change of state: \(instance)")
             switch instance.phase {
             case .ready, .unready:
                 try expect(instance.endpoint != nil, "an instance that answers has an endpoint: \(instance)")

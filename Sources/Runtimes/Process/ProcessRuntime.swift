@@ -25,6 +25,7 @@ public final class ProcessRuntime: RuntimeDriver {
     private let archive: LogArchive
     private let sockets: SocketDirectory
     private let ledger: SpawnLedger
+    private let usage = LifeUsage()
     private let logger: Logger
 
     /// How long taking over may take until a workload counts as missing.
@@ -62,12 +63,12 @@ public final class ProcessRuntime: RuntimeDriver {
                 UnitLauncher(
                     configuration: configuration, units: units, manager: .of(units.scope), group: eventLoopGroup,
                     logger: logger, names: names, owner: ledger.owner.description,
-                    logs: UnitLogs(scope: units.scope)))
+                    logs: UnitLogs(scope: units.scope), usage: usage))
         } else {
             launcher = .child(
                 ProcessLauncher(
                     configuration: configuration, group: eventLoopGroup, logger: logger, archive: archive,
-                    sockets: sockets, ledger: ledger))
+                    sockets: sockets, ledger: ledger, usage: usage))
         }
         let publisher = publisher
         supervisor = Supervisor(
@@ -185,11 +186,12 @@ public final class ProcessRuntime: RuntimeDriver {
         supervisor.release(instance, incarnation: incarnation)
     }
 
-    /// What is known of the workload now.
+    /// What is known of the workload now, with what the processes of each instance use.
     public func status(of id: WorkloadID) async throws(RuntimeError) -> WorkloadStatus {
-        guard let status = supervisor.status(of: id) else {
+        guard var status = supervisor.status(of: id) else {
             throw RuntimeError(.notFound, "there is no such workload", workload: id)
         }
+        usage.measure(&status)
         return status
     }
 

@@ -15,6 +15,7 @@ struct ProcessLauncher: Launcher {
     let archive: LogArchive
     let sockets: SocketDirectory
     let ledger: SpawnLedger
+    let usage: LifeUsage
     let ports = LoopbackPorts.shared
 
     /// Tells the lives of this process apart from those of another one.
@@ -51,6 +52,8 @@ struct ProcessLauncher: Launcher {
         // A process that ended already has no start time any more; it never answers, so any other name will do.
         let incarnation =
             ProcessIdentity.incarnation(of: child) ?? Incarnation("\(child.pid).\(life.number)")
+        usage.began(incarnation, .tree(child.pid, origin(of: life)))
+        defer { usage.ended(incarnation) }
         reports.placed(incarnation, endpoint: plan.endpoint)
 
         let ending = Ending(child: child, input: pipes.input.writeEnd, loop: group.any())
@@ -117,11 +120,15 @@ struct ProcessLauncher: Launcher {
                 stdout: pipes.output.writeEnd,
                 stderr: pipes.error.writeEnd,
                 limits: SpawnLimits(openFiles: life.spec.limits.openFiles),
-                origin: ledger.owner.appending("\(life.instance).\(life.number).\(Self.run)"))
+                origin: origin(of: life))
         } catch {
             pipes.closeOwnEnds()
             throw error
         }
+    }
+
+    private func origin(of life: Life) -> Origin {
+        ledger.owner.appending("\(life.instance).\(life.number).\(Self.run)")
     }
 
     // MARK: - Small things

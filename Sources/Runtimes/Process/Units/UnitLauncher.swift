@@ -20,6 +20,7 @@ struct UnitLauncher: Launcher {
     /// The secret of the state directory.
     let owner: String
     let logs: UnitLogs
+    let usage: LifeUsage
     let claims = UnitClaims()
     let ports = LoopbackPorts.shared
 
@@ -42,9 +43,11 @@ struct UnitLauncher: Launcher {
         }
         let unit = running.unit
         defer {
+            usage.ended(Incarnation(running.invocation))
             claims.giveBack(unit)
             giveBack(running.plan.endpoint)
         }
+        usage.began(Incarnation(running.invocation), .group(running.mainProcess))
         reports.placed(
             Incarnation(running.invocation), endpoint: running.plan.endpoint, isTakenOver: running.isTakenOver)
         let follower = UnitFollower(manager, unit)
@@ -91,6 +94,7 @@ struct UnitLauncher: Launcher {
         let unit: String
         let plan: LaunchPlan
         let invocation: String
+        let mainProcess: Int32
         let isTakenOver: Bool
         let isBridged: Bool
     }
@@ -133,7 +137,7 @@ struct UnitLauncher: Launcher {
             "instance taken over", metadata: metadata(life, ["unit": "\(unit)", "endpoint": "\(mark.endpoint)"]))
         return RunningUnit(
             unit: unit, plan: plan(try resolve(life.spec), life.spec, mark.endpoint), invocation: state.invocation,
-            isTakenOver: true, isBridged: mark.isBridged)
+            mainProcess: Int32(clamping: state.mainProcess), isTakenOver: true, isBridged: mark.isBridged)
     }
 
     /// A name for a new life: one that no unit has any more.
@@ -201,7 +205,8 @@ struct UnitLauncher: Launcher {
         logger.info(
             "instance started", metadata: metadata(life, ["unit": "\(unit)", "endpoint": "\(endpoint)"]))
         return RunningUnit(
-            unit: unit, plan: plan, invocation: state.invocation, isTakenOver: false, isBridged: mark.isBridged)
+            unit: unit, plan: plan, invocation: state.invocation,
+            mainProcess: Int32(clamping: state.mainProcess), isTakenOver: false, isBridged: mark.isBridged)
     }
 
     private func resolve(_ spec: WorkloadSpec) throws(LaunchFailure) -> LaunchPlan.Resolved {
