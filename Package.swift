@@ -60,7 +60,7 @@ let package = Package(
     targets: [
         .executableTarget(
             name: "mcp-gateway",
-            dependencies: ["Server", "Bridge", "Spawn", arguments, system, logging, lifecycle, signals],
+            dependencies: ["Server", "Bridge", "Spawn", "Systemd", arguments, system, logging, lifecycle, signals],
             swiftSettings: strict),
 
         room("JSON", "JSON"),
@@ -138,9 +138,10 @@ let package = Package(
             name: "CSystemd", path: "Sources/CSystemd",
             cSettings: Context.environment["CI"] == "true" ? [.treatAllWarnings(as: .error)] : [],
             linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
-        room("Systemd", "Systemd", ["CSystemd", "CSpawn", "Spawn"]),
+        room("Systemd", "Systemd", ["CSystemd", "CSpawn", "Spawn", logging]),
 
         tests("SpawnTests", ["Spawn"]),
+        tests("SystemdTests", ["Systemd", logging]),
         tests("WireTests", ["Wire", nioCore, nioEmbedded, nioHTTP1]),
         tests(
             "HTTPTests",

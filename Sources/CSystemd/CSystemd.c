@@ -105,6 +105,12 @@ CALL(sd_bus_message_read_array, (sd_bus_message * message, char type, const void
      (message, type, values, size))
 CALL(sd_bus_message_skip, (sd_bus_message * message, const char *types), (message, types))
 
+// The macro of this name adds where in the source it was called.
+#undef sd_journal_sendv
+CALL(sd_journal_sendv, (const struct iovec *parts, int count), (parts, count))
+
+int csystemd_journal_send(const struct iovec *parts, int count) { return sd_journal_sendv(parts, count); }
+
 CALL(sd_journal_open, (sd_journal * *journal, int flags), (journal, flags))
 RUN(sd_journal_close, (sd_journal * journal), (journal))
 CALL(sd_journal_add_match, (sd_journal * journal, const void *data, size_t size), (journal, data, size))

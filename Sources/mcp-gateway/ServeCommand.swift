@@ -5,6 +5,7 @@ import Logging
 import Server
 import Spawn
 import SystemPackage
+import Systemd
 
 /// `mcp-gateway serve`: turns flags into a configuration and runs the gateway until it is told to stop.
 struct ServeCommand: AsyncParsableCommand {
@@ -59,7 +60,10 @@ struct ServeCommand: AsyncParsableCommand {
         do {
             let configuration = try GatewayConfiguration.load(flags: flags, file: config)
             let level = configuration.logLevel
+            // Decided once: what is on standard error then stays there.
+            let isJournal = ServiceNotifier.logsToJournal
             LoggingSystem.bootstrap { label in
+                if isJournal { return JournalLogHandler(label: label, level: level) }
                 var handler = StreamLogHandler.standardError(label: label)
                 handler.logLevel = level
                 return handler

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Servers as units of systemd; runs in the machine that dev/test systemd makes, with either manager."""
 
+import json
 import os
 import signal
 import socket
@@ -214,6 +215,23 @@ async def test_the_service_is_restarted_and_nobody_notices(service: Service) -> 
         assert await call(client, "count") == first + 2
     assert service.property("NRestarts") == "1"
     api.delete("through")
+
+
+def test_what_the_gateway_logs_has_fields_in_the_journal(service: Service) -> None:
+    api = deploy_example(service, "logged")
+    api.delete("logged")
+    unit = "_SYSTEMD_UNIT" if SCOPE == "system" else "_SYSTEMD_USER_UNIT"
+    matches = [f"{unit}=mcp-gateway.service", "MCP_GATEWAY_EVENT=workload applied", "MCP_GATEWAY_WORKLOAD=logged"]
+
+    def entries() -> list[dict[str, str]]:
+        command = ["journalctl", "-o", "json", *(["--user"] if SCOPE == "user" else []), *matches]
+        lines = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.splitlines()
+        return [json.loads(line) for line in lines]
+
+    [entry, *_] = until(entries, "the entry is found by its fields", 15)
+    assert entry["PRIORITY"] == "6" and entry["MCP_GATEWAY_GENERATION"] == "1"
+    assert entry["SYSLOG_IDENTIFIER"] == "mcp-gateway" and entry["MCP_GATEWAY_LOGGER"] == "control"
+    assert entry["MESSAGE"].startswith("workload applied ") and "workload=logged" in entry["MESSAGE"]
 
 
 def test_a_gateway_that_hangs_is_replaced(service: Service) -> None:

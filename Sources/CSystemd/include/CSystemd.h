@@ -17,3 +17,6 @@
 
 /// Why the library can't be loaded, or NULL. Loads it.
 const char *csystemd_load(void);
+
+/// sd_journal_sendv(3) itself, without the place in the source that the macro of this name adds.
+int csystemd_journal_send(const struct iovec *parts, int count);
