@@ -22,6 +22,8 @@ let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
+let nioHPACK = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-http2")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
@@ -48,6 +50,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
@@ -68,7 +71,7 @@ let package = Package(
         room("Curl", "Curl", ["CCurl"]),
 
         room("Wire", "Gateway/Wire"),
-        room("HTTP", "Gateway/HTTP", ["Wire", nioCore, nioPosix, logging, lifecycle]),
+        room("HTTP", "Gateway/HTTP", ["Wire", nioCore, nioPosix, nioTLS, nioHTTP2, nioHPACK, logging, lifecycle]),
         room("TLS", "Gateway/TLS", [nioCore, nioTLS, nioSSL, logging, lifecycle]),
         room("MCPProtocol", "Gateway/Protocol", [crypto]),
         room("Model", "Gateway/Model", ["JSON", "RuntimeContract"]),
@@ -145,7 +148,7 @@ let package = Package(
         tests("WireTests", ["Wire", nioCore, nioEmbedded, nioHTTP1]),
         tests(
             "HTTPTests",
-            ["HTTP", "Wire", nioCore, nioPosix, nioEmbedded, nioConcurrency, logging, lifecycle]),
+            ["HTTP", "Wire", nioCore, nioPosix, nioEmbedded, nioConcurrency, nioHTTP2, nioHPACK, logging, lifecycle]),
         tests("MCPProtocolTests", ["MCPProtocol"]),
         tests("ObservabilityTests", ["Observability", metrics]),
         tests("JSONTests", ["JSON"]),

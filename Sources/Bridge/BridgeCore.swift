@@ -25,7 +25,7 @@ final class BridgeCore: RequestRouter, LoopResponder {
         }
     }
 
-    func route(_ request: RequestView, on connection: HTTPServerConnection) -> any RequestSink {
+    func route(_ request: RequestView, on connection: ClientLeg) -> any RequestSink {
         CollectedRequest(
             request, on: connection, maximumBodyBytes: configuration.maximumBodyBytes, responder: self)
     }

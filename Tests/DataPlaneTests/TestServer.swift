@@ -72,7 +72,7 @@ struct TestResponder: Responder {
 private final class TestRouter: RequestRouter {
     let responder: TaskResponder
     init(_ responder: any Responder) { self.responder = TaskResponder(responder) }
-    func route(_ request: RequestView, on connection: HTTPServerConnection) -> any RequestSink {
+    func route(_ request: RequestView, on connection: ClientLeg) -> any RequestSink {
         CollectedRequest(request, on: connection, maximumBodyBytes: 64 << 20, responder: responder)
     }
 }

@@ -48,7 +48,7 @@ final class ConnectionHarness {
 
         init(_ harness: ConnectionHarness) { self.harness = harness }
 
-        func route(_ request: RequestView, on connection: HTTPServerConnection) -> any RequestSink {
+        func route(_ request: RequestView, on connection: ClientLeg) -> any RequestSink {
             let sink = Sink(harness, wantsPayload: harness?.wantsPayload ?? true)
             guard let harness else { return sink }
             harness.note(.routed(request.text(request.head.target)))

@@ -31,7 +31,7 @@ final class TestRouter: RequestRouter {
 
     init(_ responder: any LoopResponder) { self.responder = responder }
 
-    func route(_ request: RequestView, on connection: HTTPServerConnection) -> any RequestSink {
+    func route(_ request: RequestView, on connection: ClientLeg) -> any RequestSink {
         CollectedRequest(request, on: connection, maximumBodyBytes: 1000, responder: responder)
     }
 }

@@ -62,7 +62,7 @@ final class ProxyExchange: RequestSink, Expiring {
 
     let proxy: ProxyLoop
     /// Keeps this exchange as its attachment; the connection lets go of it when it ends.
-    let client: HTTPServerConnection
+    let client: ClientLeg
 
     // The request
     var stage = Stage.idle
@@ -145,7 +145,7 @@ final class ProxyExchange: RequestSink, Expiring {
     var forwarded = ByteBuffer()
     var forwardedHost: [UInt8] = []
 
-    init(proxy: ProxyLoop, client: HTTPServerConnection) {
+    init(proxy: ProxyLoop, client: ClientLeg) {
         self.proxy = proxy
         self.client = client
     }

@@ -124,7 +124,7 @@ final class ProxyLoop: RequestRouter {
 
     // MARK: - Routing
 
-    func route(_ request: RequestView, on connection: HTTPServerConnection) -> any RequestSink {
+    func route(_ request: RequestView, on connection: ClientLeg) -> any RequestSink {
         let target = request.slice(request.head.target)
         let exchange: ProxyExchange
         if let kept = connection.attachment as? ProxyExchange {

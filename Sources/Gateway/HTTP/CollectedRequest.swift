@@ -27,7 +27,7 @@ public final class CollectedRequest: RequestSink {
     /// - Parameters:
     ///   - maximumBodyBytes: A larger body is answered with 413; one that is announced is refused before it is sent.
     public init(
-        _ view: RequestView, on connection: HTTPServerConnection, maximumBodyBytes: Int, responder: any LoopResponder
+        _ view: RequestView, on connection: ClientLeg, maximumBodyBytes: Int, responder: any LoopResponder
     ) {
         self.responder = responder
         self.maximumBodyBytes = maximumBodyBytes

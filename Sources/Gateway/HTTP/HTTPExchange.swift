@@ -9,7 +9,7 @@ public import NIOCore
 /// is dropped silently.
 public final class HTTPExchange {
     /// The connection.
-    public let connection: HTTPServerConnection
+    public let connection: ClientLeg
     /// Called when ``isWritable`` has changed.
     public var onWritabilityChanged: (() -> Void)?
     /// Called once when the client goes away before the answer has ended.
@@ -47,7 +47,7 @@ public final class HTTPExchange {
     private var isEventStream = false
 
     /// The exchange for the request that is being routed on `connection`.
-    init(connection: HTTPServerConnection, isHead: Bool, isHTTP11: Bool) {
+    init(connection: ClientLeg, isHead: Bool, isHTTP11: Bool) {
         self.connection = connection
         self.isHead = isHead
         self.isHTTP11 = isHTTP11

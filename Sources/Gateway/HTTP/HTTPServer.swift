@@ -35,7 +35,7 @@ public struct ListenError: Error, CustomStringConvertible {
     public var description: String { "can't listen on \(address): \(cause)" }
 }
 
-/// An HTTP/1.1 server on event loops: what becomes of a request is for a ``RequestRouter`` of its loop to decide.
+/// A server of HTTP/1.1 and HTTP/2 on event loops: what becomes of a request is for a ``RequestRouter`` of its loop to decide.
 public final class HTTPServer: Service {
     private let group: any EventLoopGroup
     private let addresses: [ListenAddress]

@@ -30,6 +30,9 @@ public struct HTTPServerConfiguration: Sendable {
     /// How many bytes may wait to be written to a client before the sender is told to pause.
     public var writeBufferWaterMark = ChannelOptions.Types.WriteBufferWaterMark(low: 16 << 10, high: 64 << 10)
 
+    /// How connections of HTTP/2 are treated.
+    public var http2 = HTTP2Configuration()
+
     /// Puts what encrypts a new connection in front of HTTP, on the connection's loop; `nil` for plain HTTP.
     public var secure: (@Sendable (any Channel) throws -> Void)?
 

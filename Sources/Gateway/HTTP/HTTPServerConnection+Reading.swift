@@ -55,7 +55,8 @@ extension HTTPServerConnection {
             if phase == .answer, let sink { sink.receive(ByteBuffer(), isEnd: true) }
             return true
         } catch {
-            refuse(error)
+            // No request of HTTP/1.1 looks like the beginning of HTTP/2.
+            if beginsHTTP2 { becomeHTTP2() } else { refuse(error) }
             return false
         }
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-public import NIOCore
+internal import NIOCore
 internal import Wire
 
 /// One client's connection: splits it into requests, one at a time, and carries their answers.
@@ -9,12 +9,13 @@ internal import Wire
 /// are answered in order; meanwhile at most one read's worth of bytes waits here and no more is read. A client that does
 /// not take its answers gets no further ones. A client that closes its sending side gets the answers to what it has sent.
 ///
-/// The work is spread over extensions: Reading (what the client sends), Ending (how the connection ends), Deadlines.
-public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
+/// The work is spread over extensions: Reading (what the client sends), Ending (how the connection ends), Deadlines, and
+/// HTTP2 (what happens when it turns out to be no connection of HTTP/1.1).
+final class HTTPServerConnection: ClientLeg, ChannelInboundHandler, RemovableChannelHandler, ServerConnection {
     /// Bytes, as they come.
-    public typealias InboundIn = ByteBuffer
+    typealias InboundIn = ByteBuffer
     /// Bytes of answers.
-    public typealias OutboundOut = ByteBuffer
+    typealias OutboundOut = ByteBuffer
 
     /// What the connection waits for.
     enum Phase {
@@ -30,14 +31,8 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
         case closed
     }
 
-    /// What the loop's connections share.
-    public let context: HTTPServerLoop
-    /// The channel.
-    public let channel: any Channel
-    /// What the loop's router keeps with the connection; released when the connection ends.
-    public var attachment: AnyObject?
     /// Belongs to the sweep.
-    public var sweepIndex = -1
+    var sweepIndex = -1
 
     /// What is waited for.
     var phase = Phase.head
@@ -80,36 +75,21 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
     /// The place in the pipeline; `nil` before and after.
     var handlerContext: ChannelHandlerContext?
 
-    init(context: HTTPServerLoop, channel: any Channel) {
-        self.context = context
-        self.channel = channel
-    }
-
-    /// The loop.
-    public var eventLoop: any EventLoop { context.eventLoop }
-    /// Whether what is written leaves soon; otherwise wait for ``RequestSink/writabilityChanged()``.
-    public var isWritable: Bool { channel.isWritable }
-    /// The other end's IP address, or `unix`.
-    public private(set) lazy var peer = channel.remoteAddress?.ipAddress ?? "unix"
-    /// Whether the connection will be closed after the present answer, so that the answer must say so.
-    public var closesAfterAnswer: Bool {
+    override var isWritable: Bool { channel.isWritable }
+    override var closesAfterAnswer: Bool {
         !keepsAlive || context.isDraining || phase == .body || (isInputClosed && pending.readableBytes == 0)
     }
-    /// Whether the client is still there.
-    public var isOpen: Bool { phase != .closed && phase != .linger }
+    override var isOpen: Bool { phase != .closed && phase != .linger }
     /// When the present wait ends.
-    public var deadline: NIODeadline { min(phaseDeadline, writeDeadline) }
+    var deadline: NIODeadline { min(phaseDeadline, writeDeadline) }
 
     // MARK: - For sinks
 
-    /// The head that is being routed, kept beyond the call; only within ``RequestRouter/route(_:on:)``.
-    public func headSlice(length: Int) -> ByteBuffer {
+    override func headSlice(length: Int) -> ByteBuffer {
         pending.getSlice(at: pending.readerIndex, length: length) ?? ByteBuffer()
     }
 
-    /// Writes bytes of an answer.
-    @inline(__always)
-    public func write(_ bytes: ByteBuffer) {
+    override func write(_ bytes: ByteBuffer) {
         guard isOpen, let handlerContext else { return }
         hasAnswerBegun = true
         written += bytes.readableBytes
@@ -121,11 +101,7 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
         }
     }
 
-    /// The answer is complete.
-    ///
-    /// The next request is looked at, or the connection is closed when either side wants so, or when the request itself
-    /// is not complete. Without effect when there is no request.
-    public func finishAnswer(keepAlive: Bool = true) {
+    override func finishAnswer(keepAlive: Bool = true) {
         guard phase == .answer || phase == .body else { return }
         let isRequestComplete = phase == .answer
         sink = nil
@@ -136,10 +112,7 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
         if !isParsing { parse() }
     }
 
-    /// Tells a client that waits for it to send its body.
-    ///
-    /// Without effect otherwise.
-    public func sendContinueIfAwaited() {
+    override func sendContinueIfAwaited() {
         guard mustSendContinue, isOpen else { return }
         mustSendContinue = false
         guard !hasAnswerBegun else { return }
@@ -147,10 +120,7 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
         hasAnswerBegun = false
     }
 
-    /// Stops or goes on reading the request's body, for back pressure.
-    ///
-    /// What was read already is still delivered. While reading is stopped the client can't be late.
-    public func pauseReading(_ isPaused: Bool) {
+    override func pauseReading(_ isPaused: Bool) {
         guard isPaused != isReadingPausedBySink, phase == .body || phase == .answer else { return }
         isReadingPausedBySink = isPaused
         if phase == .body {
@@ -161,20 +131,18 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
         updateReading()
     }
 
-    /// Closes the connection at once, whatever is unfinished; the client sees that something went wrong.
-    public func abort() {
+    override func abort() {
         close()
     }
 
-    /// From now on the answer may take as long as it takes.
-    public func clearDeadline() {
+    override func clearDeadline() {
         phaseDeadline = .distantFuture
     }
 
     // MARK: - Events of the channel
 
     /// The connection begins.
-    public func handlerAdded(context handlerContext: ChannelHandlerContext) {
+    func handlerAdded(context handlerContext: ChannelHandlerContext) {
         self.handlerContext = handlerContext
         if context.configuration.secure == nil { sender = SocketSender(channel) }
         phaseDeadline = context.sweep.deadline(after: context.configuration.headTimeout)
@@ -182,23 +150,23 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
     }
 
     /// The connection is over.
-    public func handlerRemoved(context handlerContext: ChannelHandlerContext) {
+    func handlerRemoved(context handlerContext: ChannelHandlerContext) {
         ended()
         self.handlerContext = nil
     }
 
     /// The connection is over.
-    public func channelInactive(context handlerContext: ChannelHandlerContext) {
+    func channelInactive(context handlerContext: ChannelHandlerContext) {
         ended()
     }
 
     /// What can't be read from can't be answered either.
-    public func errorCaught(context handlerContext: ChannelHandlerContext, error: any Error) {
+    func errorCaught(context handlerContext: ChannelHandlerContext, error: any Error) {
         close()
     }
 
     /// The client took enough of what waits for it, or too much waits.
-    public func channelWritabilityChanged(context handlerContext: ChannelHandlerContext) {
+    func channelWritabilityChanged(context handlerContext: ChannelHandlerContext) {
         isBlocked = !channel.isWritable
         if isBlocked {
             awaitTaking()
@@ -211,16 +179,18 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
     }
 
     /// Either side has said its last.
-    public func userInboundEventTriggered(context handlerContext: ChannelHandlerContext, event: Any) {
+    func userInboundEventTriggered(context handlerContext: ChannelHandlerContext, event: Any) {
         switch event as? ChannelEvent {
         case .inputClosed: inputClosed()
         case .outputClosed: outputClosed()
-        case nil: handlerContext.fireUserInboundEventTriggered(event)
+        case nil:
+            if isHTTP2(event) { becomeHTTP2() }
+            handlerContext.fireUserInboundEventTriggered(event)
         }
     }
 
     /// Bytes of a request.
-    public func channelRead(context handlerContext: ChannelHandlerContext, data: NIOAny) {
+    func channelRead(context handlerContext: ChannelHandlerContext, data: NIOAny) {
         guard isOpen else { return }
         var bytes = unwrapInboundIn(data)
         if pending.readableBytes == 0 {
@@ -232,7 +202,7 @@ public final class HTTPServerConnection: ChannelInboundHandler, Expiring {
     }
 
     /// Ends what takes too long.
-    public func deadlinePassed() {
+    func deadlinePassed() {
         endWhatIsLate()
     }
 }

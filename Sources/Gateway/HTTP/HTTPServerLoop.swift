@@ -3,6 +3,14 @@
 public import NIOCore
 internal import Wire
 
+/// A client's connection, whichever version of HTTP it speaks, as its loop sees it.
+protocol ServerConnection: Expiring {
+    /// The server is stopping: ends at once what is idle, and the rest after its answers.
+    func drain()
+    /// Closes the connection at once, whatever is unfinished.
+    func abort()
+}
+
 /// What the connections of one event loop share.
 ///
 /// Confined to its loop.
@@ -24,6 +32,8 @@ public final class HTTPServerLoop {
 
     /// The one scanner of the loop: its findings are used before the next head is scanned.
     var scanner = HeadScanner()
+    /// The scanner for the heads of answers that become frames; used while a request's head may still be looked at.
+    lazy var answerScanner = HeadScanner()
     /// Decides what becomes of requests; `nil` before the server has made it and after the server has stopped.
     private(set) var router: (any RequestRouter)?
     private var connections = 0
@@ -46,13 +56,13 @@ public final class HTTPServerLoop {
     }
 
     /// A connection begins.
-    func add(_ connection: HTTPServerConnection) {
+    func add(_ connection: any ServerConnection) {
         connections += 1
         sweep.insert(connection)
     }
 
     /// A connection has ended.
-    func remove(_ connection: HTTPServerConnection) {
+    func remove(_ connection: any ServerConnection) {
         connections -= 1
         sweep.remove(connection)
         if connections == 0 { drained?.succeed() }
@@ -63,7 +73,7 @@ public final class HTTPServerLoop {
         isDraining = true
         let promise = drained ?? eventLoop.makePromise(of: Void.self)
         drained = promise
-        for member in sweep.members { (member as? HTTPServerConnection)?.drain() }
+        for member in sweep.members { (member as? any ServerConnection)?.drain() }
         if connections == 0 { promise.succeed() }
         return promise.futureResult
     }
@@ -71,7 +81,7 @@ public final class HTTPServerLoop {
     /// Closes what is left, and lets go of the router, which knows this loop.
     func stop() {
         isDraining = true
-        for member in sweep.members { (member as? HTTPServerConnection)?.abort() }
+        for member in sweep.members { (member as? any ServerConnection)?.abort() }
         router = nil
     }
 }

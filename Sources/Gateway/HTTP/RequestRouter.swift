@@ -47,7 +47,7 @@ public struct RequestView {
 /// Confined to the loop.
 public protocol RequestRouter: AnyObject {
     /// The one who takes the request's body and answers it. Called when the head is complete.
-    func route(_ request: RequestView, on connection: HTTPServerConnection) -> any RequestSink
+    func route(_ request: RequestView, on connection: ClientLeg) -> any RequestSink
 }
 
 /// Takes the body of one request and answers it through the connection.
@@ -60,7 +60,7 @@ public protocol RequestSink: AnyObject {
     /// Bytes of the body, which may be none; `isEnd` exactly once, at the end of the request.
     func receive(_ bytes: ByteBuffer, isEnd: Bool)
 
-    /// The connection's ``HTTPServerConnection/isWritable`` has changed.
+    /// The connection's ``ClientLeg/isWritable`` has changed.
     func writabilityChanged()
 
     /// The client sends nothing more after this request. It waits for the answer, or has gone: who can write something

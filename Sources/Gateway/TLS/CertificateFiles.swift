@@ -33,7 +33,7 @@ public struct CertificateFiles: Hashable, Sendable {
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(privateKey))
         configuration.minimumTLSVersion = .tlsv12
-        configuration.applicationProtocols = ["http/1.1"]
+        configuration.applicationProtocols = ["h2", "http/1.1"]
         do { return try NIOSSLContext(configuration: configuration) } catch {
             throw CertificateError(
                 file: key, message: "the private key is not that of the first certificate in \(certificates)")

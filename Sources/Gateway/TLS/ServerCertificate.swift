@@ -7,7 +7,7 @@ internal import NIOSSL
 public import ServiceLifecycle
 internal import Synchronization
 
-/// The certificate that a listener shows its clients: TLS 1.2 and 1.3, HTTP/1.1 (RFC 8446, RFC 7301).
+/// The certificate that a listener shows its clients: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 (RFC 8446, RFC 7301).
 ///
 /// Watches its files, and shows new connections what is in them now: certificates are renewed without a restart. What
 /// is in them is taken up only when it is complete and fits together; until then the last good one is shown.
