@@ -185,6 +185,7 @@ public struct Gateway: Sendable {
         plane.secureUpstream = trust.secure
         plane.http.headLimits.bytes = configuration.limits.headBytes
         plane.http.maximumConnections = configuration.limits.connections
+        plane.http.http2.maximumStreams = configuration.limits.streams
         plane.http.headTimeout = TimeAmount(configuration.timeouts.head)
         plane.http.bodyTimeout = TimeAmount(configuration.timeouts.body)
         plane.http.writeTimeout = TimeAmount(configuration.timeouts.write)

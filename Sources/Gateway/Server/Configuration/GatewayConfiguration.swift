@@ -51,6 +51,8 @@ public struct GatewayConfiguration: Sendable {
         public var bodyBytes = 64 << 20
         /// Client connections held at once.
         public var connections = 20_000
+        /// Requests under way on one connection of HTTP/2.
+        public var streams = 128
         /// Instances of one adapter.
         public var replicas = 32
         /// Instances of all adapters.
@@ -149,6 +151,9 @@ public struct GatewayConfiguration: Sendable {
         }
         limits.connections = reader.value("limits.connections", default: limits.connections) {
             Quantities.integer($0, in: 1...1_000_000)
+        }
+        limits.streams = reader.value("limits.streams", default: limits.streams) {
+            Quantities.integer($0, in: 1...10_000)
         }
         limits.replicas = reader.value("limits.replicas", default: limits.replicas) {
             Quantities.integer($0, in: 1...1000)

@@ -105,6 +105,9 @@ public struct Setting: Sendable {
                 key: "limits.connections", standard: "20000", rule: "a number, 1...1000000",
                 purpose: "How many client connections are held at once; more wait in the kernel's queue."),
             Setting(
+                key: "limits.streams", standard: "128", rule: "a number, 1...10000",
+                purpose: "How many requests of one connection of HTTP/2 may be under way at once."),
+            Setting(
                 key: "limits.replicas", standard: "32", rule: "a number, 1...1000",
                 purpose: "The most instances one adapter may have."),
             Setting(
