@@ -90,10 +90,13 @@ let package = Package(
                 nioCore, logging, metrics, tracing, lifecycle,
             ]),
         room(
+            "ClusterAuthority", "Gateway/ClusterAuthority",
+            ["ControlPlane", "JSON", "KubernetesRuntime", "Model", "Store", "RuntimeContract", logging]),
+        room(
             "Server", "Gateway/Server",
             [
                 "Wire", "HTTP", "TLS", "MCPProtocol", "Model", "Identity", "Observability", "DataPlane", "ControlPlane",
-                "Store",
+                "ClusterAuthority", "Store",
                 "RuntimeContract", "ProcessRuntime", "KubernetesRuntime", "RemoteRuntime", "YAML", configuration,
                 system, nioCore, nioPosix,
                 logging,

@@ -124,6 +124,26 @@ public actor AdapterStore {
         return result
     }
 
+    /// Puts what somebody else has decided in the place of what is stored; `nil` leaves nothing.
+    ///
+    /// The observer is told if that is something else.
+    public func mirror(_ name: AdapterName, _ stored: StoredAdapter?) throws(StoreError) {
+        let connection = try connection()
+        let isChanged = try connection.transaction { () throws(StoreError) -> Bool in
+            guard try adapter(named: name, connection) != stored else { return false }
+            try connection.run("DELETE FROM adapters WHERE name = ?", .text(name.rawValue))
+            guard let stored else { return true }
+            try insert(stored.adapter, connection)
+            if let moment = stored.deletedAt {
+                try connection.run(
+                    "UPDATE adapters SET deleted_at = ? WHERE name = ?",
+                    .integer(moment.millisecondsSinceEpoch), .text(name.rawValue))
+            }
+            return true
+        }
+        if isChanged { observer?(name, stored) }
+    }
+
     /// Removes the tombstone of the adapter that is told apart by `uid`.
     ///
     /// Without effect when there is none, or when the adapter is not deleted.

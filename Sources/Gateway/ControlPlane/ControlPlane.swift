@@ -16,6 +16,7 @@ public struct ControlPlane: Service {
     public let responder: ControlPlaneResponder
 
     private let store: AdapterStore
+    private let authority: any AdapterAuthority
     private let driver: any RuntimeDriver
     private let configuration: ControlPlaneConfiguration
     private let projection: Projection
@@ -26,12 +27,14 @@ public struct ControlPlane: Service {
     /// Puts a control plane together; nothing is read, told or started yet.
     ///
     /// - Parameters:
+    ///   - authority: Where adapters are written; the store itself, if it is `nil`.
     ///   - driver: Is run by the caller as a service of its own, for longer than this one.
     ///   - publish: Told of every change of the directory or the endpoints, in order, from any thread; must not block.
     ///   - isIdle: Whether nobody uses this life of an instance; asked of those that drain.
     ///   - authenticate: Who sends a request.
     public init(
         store: AdapterStore,
+        authority: (any AdapterAuthority)? = nil,
         driver: any RuntimeDriver,
         configuration: ControlPlaneConfiguration = ControlPlaneConfiguration(),
         publish: @escaping @Sendable (AdapterDirectory, EndpointTable) -> Void,
@@ -39,17 +42,21 @@ public struct ControlPlane: Service {
         authenticate: @escaping ControlPlaneConfiguration.Authenticator = { _ in .development },
         logger: Logger
     ) {
+        let authority = authority ?? StoreAuthority(store: store)
         self.store = store
+        self.authority = authority
         self.driver = driver
         self.configuration = configuration
         self.logger = logger
         projection = Projection(publish: publish)
         reconciler = Reconciler(
-            store: store, driver: driver, configuration: configuration, projection: projection, logger: logger)
+            store: store, authority: authority, driver: driver, configuration: configuration, projection: projection,
+            logger: logger)
         drainWatch = DrainWatch(driver: driver, projection: projection, isIdle: isIdle, clock: configuration.clock)
         responder = ControlPlaneResponder(
             adapters: AdapterResource(
-                store: store, driver: driver, configuration: configuration, projection: projection),
+                store: store, authority: authority, driver: driver, configuration: configuration,
+                projection: projection),
             status: StatusResource(driver: driver, projection: projection),
             logs: LogsResource(driver: driver, logger: logger),
             projection: projection, metrics: configuration.metrics, authenticate: authenticate, logger: logger)
@@ -65,7 +72,9 @@ public struct ControlPlane: Service {
         let reconciler = reconciler
         let configuration = configuration
         let route = { @Sendable (adapter: Adapter) in adapter.route(configuration.defaults(for: adapter)) }
-        let stored = try await store.observe { stored in
+        let store = store
+        let authority = authority
+        try await store.observe { stored in
             projection.begin(with: stored.filter { !$0.isDeleted }.map(\.adapter), route)
         } _: { name, stored in
             projection.update(name, stored.flatMap { Self.entry($0, route) })
@@ -79,7 +88,14 @@ public struct ControlPlane: Service {
                         drainWatch.look()
                     }
                 }
-                group.addTask { await reconciler.run(stored) }
+                group.addTask { await authority.run { projection.progress(of: $0.workload) } }
+                group.addTask {
+                    // What is stored may be old until then, and must not be made true.
+                    await authority.caughtUp { projection.set(.recovering($0)) }
+                    // Nothing but closing the store makes this fail, which ends everything else as well.
+                    guard let stored = try? await store.all() else { return }
+                    await reconciler.run(stored)
+                }
                 group.addTask { await drainWatch.run() }
             }
         }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+internal import ClusterAuthority
 internal import ControlPlane
 internal import DataPlane
 internal import Glibc
@@ -54,8 +55,8 @@ public struct Gateway: Sendable {
             try CatalogueFile(path: path)
         }
         let store = try directory.openStore()
-        let driver = RuntimeWithRemotes(
-            try await platform(directory, catalogue), RemoteRuntime(secure: trust.secure))
+        let platform = try await platform(directory, catalogue)
+        let driver = RuntimeWithRemotes(platform, RemoteRuntime(secure: trust.secure))
         // The loops end last; nothing runs on them any more then.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
         let result: Result<Void, any Error>
@@ -63,8 +64,7 @@ public struct Gateway: Sendable {
             result = .success(
                 try await serve(
                     keyRing: keyRing, certificate: certificate, trust: trust, catalogue: catalogue, store: store,
-                    driver: driver,
-                    group: group))
+                    authority: authority(platform, store), driver: driver, group: group))
         } catch {
             result = .failure(error)
         }
@@ -79,13 +79,14 @@ public struct Gateway: Sendable {
 
     private func serve(
         keyRing: SessionKeyRing, certificate: ServerCertificate?, trust: ServerTrust, catalogue: CatalogueFile?,
-        store: AdapterStore, driver: RuntimeWithRemotes, group: MultiThreadedEventLoopGroup
+        store: AdapterStore, authority: (any AdapterAuthority)?, driver: RuntimeWithRemotes,
+        group: MultiThreadedEventLoopGroup
     ) async throws {
         let relay = RoutingRelay()
         let metrics = PrometheusRegistry.shared
         let images = catalogue?.images ?? []
         let control = ControlPlane(
-            store: store, driver: driver,
+            store: store, authority: authority, driver: driver,
             configuration: ControlPlaneConfiguration(
                 limits: AdapterLimits(replicas: configuration.limits.replicas),
                 removesOrphans: configuration.runtime == .process,
@@ -146,6 +147,14 @@ public struct Gateway: Sendable {
                 throw StartupError(.configuration, "kubernetes: \(error.message)")
             }
         }
+    }
+
+    /// Where adapters are written, if not in the store.
+    private func authority(_ platform: any RuntimeDriver, _ store: AdapterStore) -> ClusterAuthority? {
+        guard let cluster = platform as? KubernetesRuntime, configuration.kubernetes.writesResources else { return nil }
+        return ClusterAuthority(
+            api: cluster.api, store: store, limits: AdapterLimits(replicas: configuration.limits.replicas),
+            logger: Logger(label: "authority"))
     }
 
     private func security() throws(StartupError) -> (ServerCertificate?, ServerTrust) {

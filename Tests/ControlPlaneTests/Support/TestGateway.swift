@@ -172,15 +172,10 @@ extension ControlPlaneConfiguration {
 }
 
 extension JSONValue {
-    /// The member of that name, if this is an object.
-    subscript(_ name: String) -> JSONValue? {
-        if case .object(let object) = self { object[name] } else { nil }
-    }
     /// The element at that index, if this is an array that has one.
     subscript(_ index: Int) -> JSONValue? {
         if case .array(let values) = self, values.indices.contains(index) { values[index] } else { nil }
     }
-    var text: String? { if case .string(let text) = self { text } else { nil } }
     var elements: [JSONValue]? { if case .array(let values) = self { values } else { nil } }
 }
 

@@ -12,6 +12,7 @@ struct AdapterResource: Sendable {
     static let maximumPage = 1000
 
     let store: AdapterStore
+    let authority: any AdapterAuthority
     let driver: any RuntimeDriver
     let configuration: ControlPlaneConfiguration
     let projection: Projection
@@ -51,7 +52,7 @@ struct AdapterResource: Sendable {
             name: draft.name, uid: .random(in: 1...UInt64.max), spec: try spec(of: draft, keepingSecretsOf: nil),
             createdBy: principal.id, createdAt: moment, lastUpdatedAt: moment)
         try validate(adapter)
-        try await untilDeleted { () throws(Problem) in
+        let created = try await untilDeleted { () throws(Problem) in
             try await change(adapter.name) { (stored) throws(Problem) in
                 switch stored?.isDeleted {
                 case nil: return .create(adapter)
@@ -63,8 +64,9 @@ struct AdapterResource: Sendable {
                 }
             }
         }
-        return .json(
-            201, adapter.json, headers: ["Location": "/adapters/\(adapter.name)", "ETag": adapter.etag])
+        // The authority may have given it another identity.
+        let shown = created?.adapter ?? adapter
+        return .json(201, shown.json, headers: ["Location": "/adapters/\(shown.name)", "ETag": shown.etag])
     }
 
     /// `GET /adapters/{name}`.
@@ -161,7 +163,9 @@ extension AdapterResource {
     }
 
     /// Tries `body` again while what it meets is still being deleted, for as long as the configuration says.
-    private func untilDeleted(_ body: () async throws(Problem) -> Void) async throws(Problem) {
+    private func untilDeleted(
+        _ body: () async throws(Problem) -> StoredAdapter?
+    ) async throws(Problem) -> StoredAdapter? {
         let pause = Duration.milliseconds(50)
         var left = configuration.deletionTimeout
         while true {
@@ -215,7 +219,7 @@ extension AdapterResource {
             )
         }
         let result: Result<StoredAdapter?, Problem>
-        do { result = try await store.change(name, decide) } catch { throw Problem(error) }
+        do { result = try await authority.change(name, decide) } catch { throw Problem(error) }
         return try result.get()
     }
 }

@@ -24,6 +24,16 @@ extension Problem {
         }
     }
 
+    /// What could not be written.
+    init(_ error: AuthorityError) {
+        switch error {
+        case .store(let error): self.init(error)
+        case .unavailable(let message): self.init(.unavailable, message)
+        case .refused(let message): self.init(.invalidAdapter, message)
+        case .failed(let message): self.init(.runtimeFailed, message)
+        }
+    }
+
     /// What the runtime could not do.
     init(_ error: RuntimeError) {
         switch error.code {

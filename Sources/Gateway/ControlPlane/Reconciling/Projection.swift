@@ -55,6 +55,11 @@ final class Projection: Sendable {
         if readiness == .ready { recovery.ring() }
     }
 
+    /// What there is to say of a workload where it is written what is wanted.
+    func progress(of id: WorkloadID) -> AdapterProgress {
+        state.withLock { AdapterProgress(status: $0.snapshot.workloads[id], failure: $0.failures[id]?.message) }
+    }
+
     func failure(of id: WorkloadID) -> ReconcileFailure? {
         state.withLock { $0.failures[id] }
     }

@@ -14,6 +14,7 @@ internal import Synchronization
 /// crash between any two steps costs nothing but time: the next start looks at everything once.
 struct Reconciler: Sendable {
     private let store: AdapterStore
+    private let authority: any AdapterAuthority
     private let driver: any RuntimeDriver
     private let configuration: ControlPlaneConfiguration
     private let projection: Projection
@@ -33,12 +34,14 @@ struct Reconciler: Sendable {
 
     init(
         store: AdapterStore,
+        authority: any AdapterAuthority,
         driver: any RuntimeDriver,
         configuration: ControlPlaneConfiguration,
         projection: Projection,
         logger: Logger
     ) {
         self.store = store
+        self.authority = authority
         self.driver = driver
         self.configuration = configuration
         self.projection = projection
@@ -191,10 +194,10 @@ extension Reconciler {
         guard let stored else { return try await remove(id, gracePeriod: .seconds(5)) }
         if stored.isDeleted {
             try await remove(id, gracePeriod: stored.adapter.gracePeriod)
-            do throws(StoreError) {
-                try await store.forget(stored.adapter.name, uid: stored.adapter.uid)
+            do throws(AuthorityError) {
+                try await authority.forget(stored.adapter.name, uid: stored.adapter.uid)
             } catch {
-                throw .store(error)
+                throw .authority(error)
             }
         } else {
             try await apply(workload(stored.adapter))
@@ -243,25 +246,29 @@ extension Reconciler {
 /// What kept a workload from being brought up to date.
 private enum ReconcileError: Error {
     case store(StoreError)
+    case authority(AuthorityError)
     case runtime(RuntimeError)
 
     var code: String {
         switch self {
-        case .store: "storeFailed"
+        case .store, .authority: "storeFailed"
         case .runtime(let error): error.code.rawValue
         }
     }
 
     var message: String {
         switch self {
-        case .store(let error): error.message
+        case .store(let error), .authority(.store(let error)): error.message
+        case .authority(.unavailable(let message)), .authority(.refused(let message)),
+            .authority(.failed(let message)):
+            message
         case .runtime(let error): error.message
         }
     }
 
     var isRetryable: Bool {
         switch self {
-        case .store: true
+        case .store, .authority: true
         case .runtime(let error): error.isRetryable
         }
     }

@@ -13,6 +13,8 @@ public struct KubernetesSettings: Hashable, Sendable {
     public var context: String?
     /// The namespace of the servers.
     public var namespace: String?
+    /// Whether adapters are custom resources of the cluster, instead of rows in the gateway's database.
+    public var writesResources: Bool
     /// What is put before the names of images.
     public var registry: String?
     /// Secrets to pull images with.
@@ -38,6 +40,13 @@ public struct KubernetesSettings: Hashable, Sendable {
         kubeconfig = reader.value("kubernetes.kubeconfig", default: nil) { absolute($0).map(Optional.some) }
         context = reader.value("kubernetes.context", default: nil) { $0.isEmpty ? nil : .some($0) }
         namespace = reader.value("kubernetes.namespace", default: nil) { Self.isLabel($0) ? .some($0) : nil }
+        writesResources = reader.value("kubernetes.authority", default: false) { text in
+            switch text {
+            case "gateway": false
+            case "cluster": true
+            default: nil
+            }
+        }
         registry = reader.value("kubernetes.registry", default: nil) { Self.isRegistry($0) ? .some($0) : nil }
         pullSecrets = reader.value("kubernetes.pullSecrets", default: []) { text in
             Quantities.list(text, where: Self.isName)

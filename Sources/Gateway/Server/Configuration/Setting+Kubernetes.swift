@@ -15,6 +15,12 @@ extension Setting {
             rule: "a name of 1 to 63 lower-case letters, digits and hyphens",
             purpose: "The namespace that servers run in; it must be there."),
         Setting(
+            key: "kubernetes.authority", standard: "gateway", rule: "one of gateway, cluster",
+            purpose: """
+                Where adapters are written: in the gateway's own database, or as custom resources of the cluster, which any \
+                number of gateways share.
+                """),
+        Setting(
             key: "kubernetes.registry", standard: "none: names stay as they are",
             rule: "a registry's host, perhaps with a port and a path",
             purpose: "What is put before imageName, as in registry.example.com/team."),
