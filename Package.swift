@@ -172,6 +172,7 @@ let package = Package(
                 nioCore,
                 logging,
             ]),
+        tests("ClusterAuthorityTests", ["ClusterAuthority", "ControlPlane", "JSON", "Model", "RuntimeContract"]),
         tests("StoreTests", ["Store", "Model", "RuntimeContract"]),
         tests("RuntimeContractTests", ["RuntimeContract"]),
         tests("RolloutTests", ["Rollout", "RuntimeContract"]),

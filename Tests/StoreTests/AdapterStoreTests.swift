@@ -52,6 +52,27 @@ struct AdapterStoreTests {
         }
     }
 
+    @Test("what somebody else has decided takes the place of what is stored, and is told if it is something else")
+    func mirrored() async throws {
+        try await withTemporaryFolder { folder in
+            let store = try AdapterStore(path: folder + "/db")
+            let name = try named("a")
+            let told = Mutex<[StoredAdapter?]>([])
+            try await store.observe(beginningWith: { _ in }, { _, stored in told.withLock { $0.append(stored) } })
+            var spec = AdapterSpec(source: .image(name: "i", version: "1"))
+            spec.secretEnvironmentVariables = ["TOKEN": Secret("hush")]
+            let first = StoredAdapter(try adapter("a", uid: 1, spec))
+            // Another life of the name, of an older generation than the one before.
+            let second = StoredAdapter(try adapter("a", uid: 2), deletedAt: Timestamp(millisecondsSinceEpoch: 3000))
+            for stored in [first, first, second, nil, nil] {
+                try await store.mirror(name, stored)
+                #expect(try await store.adapter(named: name) == stored)
+            }
+            #expect(told.withLock { $0 } == [first, second, nil])
+            await store.close()
+        }
+    }
+
     @Test("a replaced adapter keeps nothing of its old secrets")
     func secretsReplaced() async throws {
         try await withTemporaryFolder { folder in
