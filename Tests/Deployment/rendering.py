@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 KUBERNETES = ROOT / "deployment" / "kubernetes"
 # What tells the elements of lists apart; new ones come first.
 NAMED = {"containers": "name", "env": "name", "volumes": "name", "topologySpreadConstraints": "topologyKey"}
-KNOWN = {"apiVersion", "kind", "resources", "images", "patches"}
+KNOWN = {"apiVersion", "kind", "resources", "images", "patches", "replacements"}
 
 
 def load(path: Path) -> list[dict]:
@@ -62,7 +62,32 @@ def render(folder: Path) -> list[dict]:
         for container in containers(found):
             if container["image"].split(":")[0] == image["name"]:
                 container["image"] = f"{image.get('newName', image['name'])}:{image['newTag']}"
+    for replacement in kustomization.get("replacements", []):
+        source = replacement["source"]
+        holder, key = place(selected(found, source), source["fieldPath"])
+        for target in replacement["targets"]:
+            for path in target["fieldPaths"]:
+                other, name = place(selected(found, target["select"]), path)
+                other[name] = holder[key]
     return found
+
+
+def selected(objects: list[dict], selector: dict) -> dict:
+    [thing] = [thing for thing in objects if (thing["kind"], thing["metadata"]["name"]) == (selector["kind"], selector["name"])]
+    return thing
+
+
+def place(thing, path: str) -> tuple[dict, str]:
+    """What holds the field at the end of a path such as `spec.containers.[name=gateway].image`, and the field's name."""
+    *way, last = path.split(".")
+    for step in way:
+        if step.startswith("["):
+            key, value = step.strip("[]").split("=")
+            [thing] = [item for item in thing if item[key] == value]
+        else:
+            thing = thing[step]
+    assert last in thing, path
+    return thing, last
 
 
 def pods(objects: list[dict]) -> list[dict]:
