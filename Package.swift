@@ -117,7 +117,8 @@ let package = Package(
         room(
             "ProcessRuntime", "Runtimes/Process",
             [
-                "RuntimeContract", "Rollout", "Supervision", "Probe", "Spawn", "CSpawn", "Systemd", nioCore, nioPosix, crypto,
+                "RuntimeContract", "Rollout", "Supervision", "Probe", "Spawn", "CSpawn", "Systemd", nioCore, nioPosix,
+                crypto,
                 logging,
                 lifecycle,
             ]),
@@ -172,7 +173,8 @@ let package = Package(
                 nioCore,
                 logging,
             ]),
-        tests("ClusterAuthorityTests", ["ClusterAuthority", "ControlPlane", "JSON", "Model", "RuntimeContract"]),
+        tests(
+            "ClusterAuthorityTests", ["ClusterAuthority", "ControlPlane", "JSON", "Model", "RuntimeContract", "Store"]),
         tests("StoreTests", ["Store", "Model", "RuntimeContract"]),
         tests("RuntimeContractTests", ["RuntimeContract"]),
         tests("RolloutTests", ["Rollout", "RuntimeContract"]),

@@ -3,6 +3,7 @@
 import JSON
 import Model
 import RuntimeContract
+import Store
 import Testing
 
 @testable import ClusterAuthority
