@@ -59,6 +59,11 @@ struct ReconcilerTests {
             try await gateway.create("a")
             _ = try await gateway.status(of: "a") { $0["replicaStatus"] == "Healthy" }
             let name = try name("a")
+            let accepts = {
+                gateway.board.latest.endpoints.instances[name.workload]?.first?.acceptsNewSessions == true
+            }
+            // The status is the driver's; the board hears of it a little later.
+            try await eventually("it takes sessions", accepts)
             gateway.driver.cutConnection()
             let body: JSONObject = ["name": "b", "imageName": "i", "imageVersion": "1"]
             try await eventually("the loss is noticed") {
@@ -68,7 +73,7 @@ struct ReconcilerTests {
             #expect((refused.status, refused.code ?? "") == (503, "unavailable"))
             #expect(refused.headers["Retry-After"] == "1")
             #expect(try await gateway.send("GET", "/adapters/a").status == 200)
-            #expect(gateway.board.latest.endpoints.instances[name.workload]?.first?.acceptsNewSessions == true)
+            #expect(accepts())
             gateway.driver.restoreConnection()
             try await eventually("it can be written again") {
                 [201, 409].contains(try await gateway.send("POST", "/adapters", json: body).status)
