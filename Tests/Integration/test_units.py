@@ -73,6 +73,31 @@ async def test_a_session_goes_on_when_the_gateway_is_killed(unit_gateway: Gatewa
     assert unit_gateway.log.count("instance taken over") == 2
 
 
+async def test_a_rollout_goes_on_when_the_gateway_is_killed(unit_gateway: Gateway) -> None:
+    api = ControlPlane(unit_gateway)
+    api.deploy("rolling", "mcp-example")
+    body = {"imageName": "mcp-example", "imageVersion": "1.0.0", "environmentVariables": {"GENERATION": "2"}}
+
+    def phases() -> list[str]:
+        return [instance["phase"] for instance in api.status("rolling")["instances"]]
+
+    async with legacy_client(unit_gateway.mcp("rolling")) as old:
+        assert await call(old, "count") == 1
+        assert api.request("PUT", "/adapters/rolling", json=body).status_code == 200
+        # In the middle of it, wherever that is; and then when the old server drains.
+        for expected in (2, 3):
+            unit_gateway.signal(signal.SIGKILL)
+            unit_gateway.wait()
+            unit_gateway.start()
+            assert await call(old, "count") == expected
+            until(lambda: phases() == ["ready", "draining"], "the new one takes over", 30)
+        assert len(units()) == 2
+        async with legacy_client(unit_gateway.mcp("rolling")) as new:
+            assert await call(new, "process") != await call(old, "process")
+    api.delete("rolling")
+    until(lambda: not units(), "a deleted adapter leaves no unit", seconds=15)
+
+
 @pytest.mark.parametrize("unit_gateway", ["yes"], indirect=True)
 async def test_kept_servers_outlive_an_orderly_stop(unit_gateway: Gateway) -> None:
     api = ControlPlane(unit_gateway)

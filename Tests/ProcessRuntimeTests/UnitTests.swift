@@ -11,7 +11,7 @@ import Testing
 struct UnitTests {
     /// Runs a driver for `programs` around `body`.
     private func withDriver<R: Sendable>(
-        _ programs: Programs, keeps: Bool = true, _ body: (ProcessRuntime) async throws -> R
+        _ programs: Programs, keeps: Bool = true, units: Bool = true, _ body: (ProcessRuntime) async throws -> R
     ) async throws -> R {
         var environment = ChildEnvironment.inherited()
         environment["TEST_MARK"] = programs.directory
@@ -21,7 +21,7 @@ struct UnitTests {
             configuration: ProcessRuntimeConfiguration(
                 stateDirectory: "\(programs.directory)/state", bridgeExecutable: bridge, baseEnvironment: environment,
                 backoff: Backoff(initial: .milliseconds(20)),
-                units: try await TestedManager.configuration(keepsInstances: keeps)),
+                units: units ? try await TestedManager.configuration(keepsInstances: keeps) : nil),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await runtime.run() }
@@ -74,6 +74,26 @@ struct UnitTests {
             try await runtime.remove(spec.id, gracePeriod: .milliseconds(500))
             #expect(running(programs).isEmpty)
         }
+    }
+
+    @Test("units are ended by a driver that runs child processes instead", .timeLimit(.minutes(1)))
+    func anotherLauncher() async throws {
+        let programs = try Programs()
+        defer { programs.remove() }
+        let spec = try spec(programs)
+        let before = try await withDriver(programs) { runtime in
+            _ = try await runtime.apply(spec)
+            return try await ready(runtime)
+        }
+        let invocation = try #require(before.first?.incarnation)
+        try await withDriver(programs, units: false) { runtime in
+            _ = try await runtime.apply(spec)
+            let after = try await ready(runtime)
+            #expect(Processes.pid(of: try #require(after.first?.incarnation)) != nil, "it is a child process")
+            #expect(Processes.withVariable("INVOCATION_ID", invocation.rawValue).isEmpty)
+            #expect(running(programs).count == 1)
+        }
+        #expect(running(programs).isEmpty)
     }
 
     @Test("what is not wanted any more is an orphan, and its removal ends it", .timeLimit(.minutes(1)))

@@ -87,6 +87,10 @@ public final class ProcessRuntime: RuntimeDriver {
         let strays = ledger.sweep()
         if strays > 0 { logger.warning("killed what an earlier run left behind", metadata: ["processes": "\(strays)"]) }
         sockets.removeLeftovers()
+        await LeftoverUnits(
+            stateDirectory: configuration.stateDirectory, names: UnitName(owner: ledger.owner.description),
+            logger: logger
+        ).end(using: configuration.units?.scope)
         await supervisor.run()
         sockets.removeAll()
         publisher.finish()
