@@ -48,6 +48,7 @@ require_build() {
 # Benchmarks/layout/record.py): 6 MB less are resident. Relocations are packed where the C library understands that.
 build_release() {
     local build=(swift build -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked -Xswiftc -use-ld=lld
+        -Xswiftc -Xfrontend -Xswiftc -function-sections -Xcc -ffunction-sections -Xcxx -ffunction-sections
         -Xlinker --no-export-dynamic -Xlinker --gc-sections
         -Xlinker "--symbol-ordering-file=$PWD/dev/release.order" -Xlinker --no-warn-symbol-ordering)
     if printf '2.36\n%s\n' "$(getconf GNU_LIBC_VERSION | cut -d ' ' -f 2)" | sort -C -V; then
