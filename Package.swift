@@ -80,7 +80,7 @@ let package = Package(
         room(
             "DataPlane", "Gateway/DataPlane",
             [
-                "Wire", "HTTP", "MCPProtocol", "Model", "Identity", "Observability", "RuntimeContract",
+                "JSON", "Wire", "HTTP", "MCPProtocol", "Model", "Identity", "Observability", "RuntimeContract",
                 nioCore, nioPosix, logging, metrics, lifecycle,
             ]),
         room(

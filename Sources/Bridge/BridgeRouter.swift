@@ -139,7 +139,8 @@ final class BridgeRouter {
             exchange.refuse(.sessionRequired, answering: answering)
             return nil
         }
-        guard let session = sessions[id], session.principal == request.headers[Self.principalHeader] else {
+        guard let session = sessions[id], session.principal == request.headers[Self.principalHeader], session.isServing
+        else {
             exchange.refuse(.sessionNotFound, answering: answering)
             return nil
         }

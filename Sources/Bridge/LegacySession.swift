@@ -90,6 +90,9 @@ final class LegacySession {
         child.send(request.bytes)
     }
 
+    /// Whether messages can still reach the server: its end is known a little before all that it wrote was read.
+    var isServing: Bool { !isEnded && child.isServing }
+
     /// Sends the messages of one POST.
     func post(_ messages: [Message], isBatch: Bool, exchange: HTTPExchange, accept: AcceptHeader) {
         lastContact = .now()

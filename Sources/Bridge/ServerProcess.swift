@@ -54,6 +54,9 @@ final class ServerProcess {
         pipes.onOutputClosed = { [weak self] in self?.outputClosed() }
     }
 
+    /// Whether what is sent now may be read by the process.
+    var isServing: Bool { !isStopping && exit == nil && !pipes.isOutputClosed }
+
     /// Whether so much waits for the process to read it that nothing should be added.
     var isInputFull: Bool { pipes.isInputFull }
 

@@ -36,7 +36,8 @@ struct TestGateway: Sendable {
     /// Tells it that adapter `name` has these instances.
     func publish(
         _ instances: [Instance], name: String = "a", transport: Transport = .streamableHTTP, roles: Set<String> = [],
-        ssePath: String = "/sse", isStarting: Bool = false, authorities: [String] = []
+        ssePath: String = "/sse", isStarting: Bool = false, authorities: [String] = [],
+        recovery: SessionRecovery = .none
     ) throws {
         let name = try #require(AdapterName(name))
         let endpoints = instances.enumerated().map { ordinal, instance in
@@ -48,7 +49,7 @@ struct TestGateway: Sendable {
         plane.publish(
             AdapterDirectory([
                 AdapterRoute(
-                    name: name, transport: transport, ssePath: ssePath, authorities: authorities,
+                    name: name, transport: transport, ssePath: ssePath, authorities: authorities, recovery: recovery,
                     access: AccessPolicy(createdBy: "ada", requiredRoles: roles))
             ]),
             EndpointTable([name.workload: endpoints], starting: isStarting ? [name.workload] : []))

@@ -17,10 +17,15 @@ final class TestServer: Sendable {
     let name: String
     let seen = NIOLockedValueBox<[HTTPRequest]>([])
     private let counts = NIOLockedValueBox<[String: Int]>([:])
+    /// What `initialize` is answered with.
+    let result: String
     private let extra: @Sendable (HTTPRequest) -> HTTPResponse?
 
-    init(_ name: String, extra: @escaping @Sendable (HTTPRequest) -> HTTPResponse? = { _ in nil }) {
+    init(
+        _ name: String, result: String = "{}", extra: @escaping @Sendable (HTTPRequest) -> HTTPResponse? = { _ in nil }
+    ) {
         self.name = name
+        self.result = result
         self.extra = extra
     }
 
@@ -35,7 +40,7 @@ final class TestServer: Sendable {
         if envelope?.method.equals("initialize") ?? false {
             let session = "\(name)-\(counts.withLockedValue { $0.count })"
             counts.withLockedValue { $0[session] = 0 }
-            return .json(#"{"jsonrpc":"2.0","id":\#(id),"result":{}}"#, ["Mcp-Session-Id": session])
+            return .json(#"{"jsonrpc":"2.0","id":\#(id),"result":\#(result)}"#, ["Mcp-Session-Id": session])
         }
         guard let session = request.headers["Mcp-Session-Id"] else {
             return .json(#"{"jsonrpc":"2.0","id":\#(id),"result":"stateless on \#(name)"}"#)

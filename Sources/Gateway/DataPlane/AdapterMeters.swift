@@ -21,6 +21,10 @@ final class AdapterMeters: Sendable {
     let retries: Counter
     /// See ``MetricName/ejections``.
     let ejections: Counter
+    /// See ``MetricName/sessionRecoveries``, those that succeeded.
+    let sessionsRecovered: Counter
+    /// Those that did not.
+    let sessionsNotRecovered: Counter
     private let inFlight: Gauge
     private let sessions: Gauge
 
@@ -38,6 +42,11 @@ final class AdapterMeters: Sendable {
         connectFailures = counter(.connectFailures)
         retries = counter(.retries)
         ejections = counter(.ejections)
+        let recoveries = { (outcome: String) in
+            Counter(label: MetricName.sessionRecoveries.rawValue, dimensions: own + [("outcome", outcome)])
+        }
+        sessionsRecovered = recoveries("succeeded")
+        sessionsNotRecovered = recoveries("failed")
         inFlight = Gauge(label: MetricName.requestsInFlight.rawValue, dimensions: own)
         sessions = Gauge(label: MetricName.sessions.rawValue, dimensions: own)
     }
@@ -62,9 +71,11 @@ final class AdapterMeters: Sendable {
 
     /// Lets go of all series, once nothing is counted any more.
     func destroy() {
-        for counter in requests + [sessionsOpened, sessionsClosed, connectFailures, retries, ejections] {
-            counter.destroy()
-        }
+        let own = [
+            sessionsOpened, sessionsClosed, connectFailures, retries, ejections, sessionsRecovered,
+            sessionsNotRecovered,
+        ]
+        for counter in requests + own { counter.destroy() }
         inFlight.destroy()
         sessions.destroy()
     }

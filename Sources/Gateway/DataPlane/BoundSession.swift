@@ -13,8 +13,10 @@ final class BoundSession {
     let adapter: String
     /// The id of the principal it is good for.
     let principal: String
-    /// Where the session lives.
-    let binding: SessionBinding
+    /// Where the session lives: what the id says, or where it was begun anew.
+    var binding: SessionBinding
+    /// What is remembered of it, where its adapter has recovery.
+    var memory: SessionMemory?
     /// Stands for the id in the registry.
     let fingerprint: SessionFingerprint
     /// The session as the registry knows it, once it was looked for.

@@ -76,6 +76,7 @@ public final class DataPlane: Service {
         let table = RoutingTable(directory, endpoints, loads: loads, meters: meters)
         loads.forget(allBut: endpoints)
         _ = registry.end(allBut: endpoints)
+        registry.memories.forget(allBut: Set(directory.routes.values.filter { $0.recovery != .none }.map(\.name)))
         // Handed over under the lock, so that two publications reach every loop in the same order; handing over only
         // puts a closure into a queue.
         state.withLock { state in
@@ -129,6 +130,15 @@ public final class DataPlane: Service {
         return count
     }
 
+    /// How many requests wait for their lost session to be begun anew.
+    func recoveringRequests() async throws -> Int {
+        var count = 0
+        for loop in state.withLock(\.loops) {
+            count += try await loop.eventLoop.submit { loop.value.recoveringCount }.get()
+        }
+        return count
+    }
+
     private func makeLoop(_ loop: HTTPServerLoop) -> ProxyLoop {
         let proxy = ProxyLoop(
             loop: loop, configuration: configuration, seal: seal, registry: registry, meters: meters[""],
@@ -149,8 +159,12 @@ public final class DataPlane: Service {
             let routes = state.withLock(\.table).adapters
             let now = Timestamp(
                 millisecondsSinceEpoch: wallClockOffset + Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000))
-            _ = registry.expire(at: now) { name in
+            let timeout = { (name: AdapterName) in
                 routes[name.rawValue]?.route.sessionIdleTimeout ?? .seconds(1800)
+            }
+            _ = registry.expire(at: now, timeout: timeout)
+            registry.memories.expire(at: now.millisecondsSinceEpoch) { name in
+                timeout(name).components.seconds * 1000
             }
         }
     }

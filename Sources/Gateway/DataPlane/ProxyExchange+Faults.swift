@@ -12,6 +12,7 @@ extension ProxyExchange {
         let mayCollect: Bool =
             switch stage {
             case .idle, .inspecting, .waiting: true
+            case .recovering: outgoingBody.isEmpty && !bodyCoding.isChunks
             // What is not bound or could not be sent: nothing has flowed.
             case .forwarding: upstream == nil && !isCheckedOnTheWay && !bodyCoding.isChunks
             case .rejecting, .answered: false
@@ -28,6 +29,7 @@ extension ProxyExchange {
 
     /// Answers with `fault` now.
     func respond(_ fault: GatewayFault) {
+        if recovery?.continuesStream ?? false { return endStream(with: fault) }
         let content = faultBody(fault)
         (adapter?.meters ?? proxy.meters).answered(method, status: fault.status)
         closesClient = client.closesAfterAnswer || !clientIsHTTP11

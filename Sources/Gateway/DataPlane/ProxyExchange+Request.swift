@@ -90,9 +90,10 @@ extension ProxyExchange {
             session.binding.kind == kind
         else { return reject(.sessionNotFound) }
         guard !proxy.hasEnded(session) else { return reject(.sessionNotFound) }
+        if adapter.route.recovery != .none, beginRecovery(of: session, adapter, request) { return }
         guard let instance = adapter.instance(of: session.binding) else { return reject(absence(of: session, adapter)) }
         self.session = session
-        start(instance, request)
+        start(instance, session.memory == nil ? request : nil)
     }
 
     /// What is answered where the instance of `session` can't be found.
@@ -108,12 +109,13 @@ extension ProxyExchange {
         {
             return .unavailable(retryAfterSeconds: 1)
         }
+        proxy.forgetMemory(of: session)
         proxy.endSession(session)
         return .sessionNotFound
     }
 
     /// Keeps the field lines of the request until it is known where it goes.
-    private func prepareFields(_ request: RequestView) {
+    func prepareFields(_ request: RequestView) {
         var lines = client.channel.allocator.buffer(capacity: request.head.length + 512)
         writeFields(of: request, into: &lines)
         fields = HeldBytes(lines)
@@ -141,7 +143,7 @@ extension ProxyExchange {
             let fault = GatewayFault.bodyTooLarge(limitBytes: proxy.configuration.maximumBodyBytes)
             switch stage {
             case .forwarding: return replaceByFault(fault)
-            case .inspecting, .rejecting, .waiting: return respond(fault)
+            case .inspecting, .rejecting, .waiting, .recovering: return respond(fault)
             case .idle, .answered: return
             }
         }
@@ -150,7 +152,7 @@ extension ProxyExchange {
         case .forwarding: forward(bytes)
         case .inspecting: inspect(bytes)
         case .rejecting(let fault): collectForReject(bytes, fault)
-        case .waiting:
+        case .waiting, .recovering:
             body.append(bytes)
             if !isRequestComplete, body.count > Self.keptBytes { client.pauseReading(true) }
         case .idle, .answered: break
@@ -158,7 +160,7 @@ extension ProxyExchange {
     }
 
     /// Passes on what belongs to a session without looking at it, but for what must not be an array.
-    private func forward(_ bytes: ByteBuffer) {
+    func forward(_ bytes: ByteBuffer) {
         if mustNotBeBatch {
             let first = bytes.readableBytesView.first { $0 != 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D }
             if let first {
@@ -239,6 +241,7 @@ extension ProxyExchange {
         }
         guard let session, session.binding.kind == .streamable, let adapter, !proxy.hasEnded(session)
         else { return respond(.sessionNotFound) }
+        if adapter.route.recovery != .none, beginRecovery(of: session, adapter, nil) { return }
         guard let instance = adapter.instance(of: session.binding) else {
             return respond(absence(of: session, adapter))
         }

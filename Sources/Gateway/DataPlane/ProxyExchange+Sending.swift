@@ -127,6 +127,7 @@ extension ProxyExchange {
         let pool = proxy.pool(instance)
         if mayReuse, let connection = pool.take(for: self) {
             upstream = connection
+            if session?.memory != nil { return holdBack(connection) }
             // The head leaves with the first bytes of the body, which nearly always came with it.
             if isRequestComplete || !outgoingBody.isEmpty { flush() }
         } else {
@@ -138,7 +139,7 @@ extension ProxyExchange {
     }
 
     /// Takes the request off `instance` again.
-    private func release(_ instance: InstanceTarget) {
+    func release(_ instance: InstanceTarget) {
         abandonTrial()
         settleSession()
         if isCounted {
@@ -235,7 +236,7 @@ extension ProxyExchange {
             return
         }
         guard outgoingHead.isEmpty else {
-            if outgoingBody.isEmpty { return flush(bytes) }
+            if outgoingBody.isEmpty, !isHeldBack { return flush(bytes) }
             outgoingBody.append(bytes)
             return flush()
         }
@@ -245,7 +246,9 @@ extension ProxyExchange {
     }
 
     /// Sends the head and what waits of the body.
-    private func flush() { flush(outgoingBody.take()) }
+    func flush() {
+        if !isHeldBack { flush(outgoingBody.take()) }
+    }
 
     /// Sends the head and `body`.
     private func flush(_ body: ByteBuffer?) {
@@ -278,7 +281,7 @@ extension ProxyExchange {
     }
 
     /// What was sent of the body.
-    private var sentBody: HeldBytes {
+    var sentBody: HeldBytes {
         let first = sent.bytes
         var body = HeldBytes()
         if let part = first.getSlice(
@@ -305,6 +308,7 @@ extension ProxyExchange {
     /// The connection ended before anything was sent on it.
     func upstreamLost() {
         upstream = nil
+        isHeldBack = false
         guard let instance else { return }
         connect(to: instance, mayReuse: true)
     }
@@ -321,6 +325,7 @@ extension ProxyExchange {
         tried.append(instance.endpoint.id)
         release(instance)
         if session == nil { return place(for: placementPurpose) }
+        if recoverUnsent() { return }
         reject(.unavailable(retryAfterSeconds: 1))
     }
 
@@ -366,7 +371,7 @@ extension ProxyExchange {
     }
 
     /// Whether the request reads only, or does nothing more when it is done twice.
-    private var isSafeToSendAgain: Bool {
+    var isSafeToSendAgain: Bool {
         if method == .get || method == .delete { return true }
         guard let envelope = inspection?.envelope ?? sentEnvelope, envelope.shape == .request,
             case .bytes(let method) = envelope.method

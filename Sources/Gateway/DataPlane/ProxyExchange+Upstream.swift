@@ -20,7 +20,9 @@ extension ProxyExchange {
             failed(.upstreamFailed)
             return false
         }
+        if response.status == 404, recoverDenied() { return false }
         let isStream = response.status == 200 && Self.isEventStream(lines, bytes)
+        if recovery?.continuesStream ?? false { return continueStream(response, isStream: isStream) }
         // Nothing can be added to what is compressed, nor can it be read.
         isEventStream = isStream && !lines.contains { $0.name == .contentEncoding }
         guard isStream == isEventStream || purpose != .eventStream else {
@@ -39,7 +41,11 @@ extension ProxyExchange {
         hasAnswerBegun = true
         adapter?.meters.answered(method, status: response.status)
         if isEventStream { beginEvents() }
-        if isRequestComplete { forgetRequest() } else { forgetSent() }
+        if !isRequestComplete {
+            forgetSent()
+        } else if session?.memory == nil || method == .get {
+            forgetRequest()
+        }
         // Small answers leave with their head: the body that is here already is appended by `upstreamBody`,
         // which is called next in any case.
         answerHead = HeldBytes(out)
@@ -125,7 +131,11 @@ extension ProxyExchange {
             if purpose == .delete, isSuccess {
                 proxy.endForGood(session)
             } else if response.status == 404 {
+                // Some servers have no standing stream and answer a GET so.
+                if method == .post { proxy.forgetMemory(of: session) }
                 proxy.endSession(session)
+            } else if let memory = session.memory {
+                observe(memory, isSuccess: isSuccess)
             }
             if line != nil { write(session, into: &out) }
         case .initialize:
@@ -135,6 +145,7 @@ extension ProxyExchange {
                     .streamable, upstream: Array(UnsafeRawBufferPointer(rebasing: bytes[line.value])),
                     instance: instance, adapter: adapter, principal: principal.id)
             else { return false }
+            if adapter.route.recovery != .none { rememberHandshake(of: session, adapter) }
             write(session, into: &out)
         case .eventStream, .modern: break
         }
@@ -164,6 +175,7 @@ extension ProxyExchange {
             out.writeLine("Content-Length: ", response.framing.remainingLength ?? 0)
         }
         if closesClient { out.writeStaticString("Connection: close\r\n") }
+        if tap != nil { wantsPayload = true }
         isPassedInPieces = wantsPayload
         return wantsPayload
     }
@@ -175,7 +187,9 @@ extension ProxyExchange {
         guard hasAnswerBegun else { return }
         var out: ByteBuffer
         if isPassedInPieces {
-            guard let payload = rewritten(bytes, isEnd: isEnd) else { return failedInAnswer() }
+            guard var payload = rewritten(bytes, isEnd: isEnd) else { return failedInAnswer() }
+            if recovery != nil { payload = payloadAsEvent(payload, isEnd: isEnd) }
+            tap?.consume(payload, isEnd: isEnd)
             if progress != nil {
                 payload.withUnsafeReadableBytes { _ = progress?.consume($0) }
                 deadline = proxy.loop.sweep.now + proxy.configuration.keepAliveInterval
@@ -261,6 +275,7 @@ extension ProxyExchange {
         if connection.isReused, !connection.hasAnswered, sendAgain() { return }
         noteFailure()
         if !connection.hasAnswered, sendElsewhere() { return }
+        if recoverUnanswered() { return }
         failed(.upstreamFailed)
     }
 
@@ -271,19 +286,32 @@ extension ProxyExchange {
 
     /// The answer breaks off in the middle.
     private func failedInAnswer() {
-        let connection = upstream
-        guard answersInChunks, let progress, progress.isBetweenEvents, purpose == .modern || !progress.hasEventID,
-            let id = streamID
-        else {
-            // The client must see that something is missing: a clean end would say that all is there. One that has an
-            // event id asks for the rest.
-            clear()
-            connection?.close()
-            client.abort()
-            return
+        if recoverStream() { return }
+        // Where the session goes on elsewhere, nobody there has the rest.
+        let isRemembered = session?.memory != nil
+        if purpose == .modern || isRemembered || !(progress?.hasEventID ?? true) {
+            endStream(with: isRemembered ? .outcomeUnknown : .upstreamFailed)
+        } else {
+            breakOff()
         }
+    }
+
+    /// Lets the client see that something is missing: a clean end would say that all is there.
+    ///
+    /// One that has an event id asks for the rest.
+    private func breakOff() {
+        let connection = upstream
+        clear()
+        connection?.close()
+        client.abort()
+    }
+
+    /// Ends an event stream with an error in the place of the answer.
+    func endStream(with fault: GatewayFault) {
+        let connection = upstream
+        guard answersInChunks, let progress, progress.isBetweenEvents, let id = streamID else { return breakOff() }
         var event = ByteBuffer(staticString: "data: ")
-        event.writeBytes(GatewayFault.upstreamFailed.body(id: id))
+        event.writeBytes(fault.body(id: id))
         event.writeStaticString("\n\n")
         var out = heldAnswerHead()
         ChunkCoding.append(event, to: &out)

@@ -22,6 +22,8 @@ final class ProxyExchange: RequestSink, Expiring {
         case rejecting(GatewayFault)
         /// All that is needed is here, and an instance to send it to is being started.
         case waiting(Placement.Purpose)
+        /// The session has lost its instance, and is being begun anew.
+        case recovering
         /// Bytes flow to the instance, or wait for the connection to it.
         case forwarding
         /// The answer was given; what is left of the body is dropped.
@@ -104,6 +106,8 @@ final class ProxyExchange: RequestSink, Expiring {
     var outgoingHead = HeldBytes()
     /// What of the body waits for the connection, as it will be sent.
     var outgoingBody = HeldBytes()
+    /// Whether nothing is sent before the loop has seen what the connection has to say; see ``holdBack(_:)``.
+    var isHeldBack = false
     /// What was sent at first and may have to be sent again, or be read for the id: the head, and a small body.
     var sent = HeldBytes()
     /// Where the head ends in ``sent``.
@@ -132,6 +136,10 @@ final class ProxyExchange: RequestSink, Expiring {
     var endsAfterEvent = false
     var progress: SSEProgress?
     var rewriter: EndpointEventRewriter?
+    /// Reads along what the gateway has to know of the answer, where the adapter has recovery.
+    var tap: AnswerTap?
+    /// What became of the request so far, where its session was lost on the way.
+    var recovery: RequestRecovery?
     /// The head of the answer, until the first bytes of the body that came with it are here too.
     var answerHead = HeldBytes()
     /// Whether the body passes as payload, wrapped in chunks again where the client takes them.
@@ -182,6 +190,7 @@ final class ProxyExchange: RequestSink, Expiring {
     /// Lets go of everything that belongs to the request; both connections are dealt with already.
     func clear() {
         if case .waiting = stage { proxy.stopWaiting(self) }
+        if recovery != nil { endRecovery() }
         stage = .answered
         abandonTrial()
         if isCounted {
@@ -193,12 +202,14 @@ final class ProxyExchange: RequestSink, Expiring {
         settleSession()
         if case .eventStream = purpose, let session { proxy.endForGood(session) }
         upstream = nil
+        isHeldBack = false
         instance = nil
         adapter = nil
         session = nil
         streamID = nil
         progress = nil
         rewriter = nil
+        tap = nil
         answerHead.clear()
         if sweepIndex >= 0 { proxy.loop.sweep.remove(self) }
         forgetRequest()
@@ -236,7 +247,7 @@ final class ProxyExchange: RequestSink, Expiring {
 
     func deadlinePassed() {
         switch stage {
-        case .waiting: return respond(.unavailable(retryAfterSeconds: 1))
+        case .waiting, .recovering: return respond(.unavailable(retryAfterSeconds: 1))
         case .rejecting(let fault): return respond(fault)
         case .idle, .inspecting, .forwarding, .answered: break
         }

@@ -32,6 +32,10 @@ final class ProxyLoop: RequestRouter {
     private let control: TaskResponder
     private var pools: [ObjectIdentifier: UpstreamPool] = [:]
     private var lastAllowedHost: [UInt8] = []
+    /// Sessions of adapters with recovery that are being begun anew here.
+    var handshakes: [RecoveryHandshake] = []
+    /// How many requests wait for one of those, or for an instance of their session.
+    var recoveringCount = 0
     /// Requests that no instance is ready for, in the order of their arrival.
     private var waiting: [ProxyExchange] = []
     private let wallClockOffset: Int64
@@ -77,6 +81,7 @@ final class ProxyLoop: RequestRouter {
             pool.close()
             pools[key] = nil
         }
+        for handshake in handshakes { handshake.tableChanged() }
         if waiting.isEmpty { return }
         // Whoever finds no instance yet waits again, in the same order.
         let before = waiting
@@ -227,6 +232,7 @@ final class ProxyLoop: RequestRouter {
     /// The session's client deleted it, or the stream that it is has ended: nothing can be sent to it any more, on any
     /// loop.
     func endForGood(_ session: BoundSession) {
+        forgetMemory(of: session)
         registry.endForGood(session.fingerprint)
         session.entry = nil
         sessions.remove(session)

@@ -19,6 +19,9 @@ final class SessionRegistry: Sendable {
         let endedSessions = Mutex(RecentFingerprints(capacity: 2048))
     }
 
+    /// What is remembered of sessions, of adapters with recovery only.
+    let memories = SessionMemories()
+
     private let shards: [Shard]
     private let shardCapacity: Int
     private let overflow = Atomic<Int>(0)

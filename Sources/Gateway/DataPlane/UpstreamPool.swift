@@ -27,12 +27,16 @@ final class UpstreamPool {
         endpoint = instance.endpoint.endpoint
         load = instance.load
         self.proxy = proxy
-        address =
-            switch endpoint {
-            case .tcp(let host, let port), .tls(let host, let port, _):
-                try? SocketAddress(ipAddress: host, port: Int(port))
-            case .unix(let path): try? SocketAddress(unixDomainSocketPath: path)
-            }
+        address = Self.address(of: endpoint)
+    }
+
+    /// The address of `endpoint` where none has to be looked up.
+    static func address(of endpoint: Endpoint) -> SocketAddress? {
+        switch endpoint {
+        case .tcp(let host, let port), .tls(let host, let port, _):
+            try? SocketAddress(ipAddress: host, port: Int(port))
+        case .unix(let path): try? SocketAddress(unixDomainSocketPath: path)
+        }
     }
 
     /// Whether its connections are encrypted.
@@ -52,10 +56,20 @@ final class UpstreamPool {
 
     /// Opens `connection`; its exchange hears of the outcome, perhaps before this returns.
     func open(_ connection: UpstreamConnection) {
-        let bound = NIOLoopBound(connection, eventLoop: proxy.eventLoop)
+        Self.connect(connection, to: endpoint, address: address, proxy: proxy) { isOpen in
+            if isOpen { connection.connected() } else { connection.connectFailed() }
+        }
+    }
+
+    /// Opens a connection to `endpoint` that `handler` reads; `completion` hears of the outcome, perhaps before this
+    /// returns.
+    static func connect(
+        _ handler: some ChannelInboundHandler, to endpoint: Endpoint, address: SocketAddress?, proxy: ProxyLoop,
+        _ completion: @escaping (Bool) -> Void
+    ) {
+        let bound = NIOLoopBound(handler, eventLoop: proxy.eventLoop)
         // Succeeds when the server has proved who it is; at once where it need not.
         let proof = NIOLoopBoundBox<EventLoopFuture<Void>?>(nil, eventLoop: proxy.eventLoop)
-        let endpoint = endpoint
         let secure = proxy.configuration.secureUpstream
         var bootstrap = ClientBootstrap(group: proxy.eventLoop)
             .connectTimeout(proxy.configuration.connectTimeout)
@@ -87,11 +101,11 @@ final class UpstreamPool {
         future.assumeIsolated().whenComplete { result in
             switch result {
             case .success:
-                guard let proof = proof.value else { return connection.connected() }
+                guard let proof = proof.value else { return completion(true) }
                 proof.assumeIsolated().whenComplete { result in
-                    if case .success = result { connection.connected() } else { connection.connectFailed() }
+                    if case .success = result { completion(true) } else { completion(false) }
                 }
-            case .failure: connection.connectFailed()
+            case .failure: completion(false)
             }
         }
     }

@@ -70,6 +70,7 @@ extension Adapter {
             ssePath: ssePath ?? "/sse",
             authorities: authorities,
             affinity: spec.session.affinity,
+            recovery: spec.session.recovery,
             protocolVersions: spec.protocolVersions,
             access: access,
             sessionIdleTimeout: .seconds(spec.session.idleTimeoutSeconds))

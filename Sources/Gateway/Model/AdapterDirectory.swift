@@ -29,6 +29,8 @@ public struct AdapterRoute: Hashable, Sendable {
     public var authorities: [String]
     /// What keeps requests without a session together on one instance.
     public var affinity: SessionAffinity
+    /// What is done for sessions that have lost their instance.
+    public var recovery: SessionRecovery
     /// The revisions of MCP that the server speaks; empty means those that the gateway knows.
     public var protocolVersions: [String]
     /// Who may use it.
@@ -44,6 +46,7 @@ public struct AdapterRoute: Hashable, Sendable {
         ssePath: String = "/sse",
         authorities: [String] = [],
         affinity: SessionAffinity = .none,
+        recovery: SessionRecovery = .none,
         protocolVersions: [String] = [],
         access: AccessPolicy,
         sessionIdleTimeout: Duration = .seconds(30 * 60)
@@ -54,6 +57,7 @@ public struct AdapterRoute: Hashable, Sendable {
         self.ssePath = ssePath
         self.authorities = authorities
         self.affinity = affinity
+        self.recovery = recovery
         self.protocolVersions = protocolVersions
         self.access = access
         self.sessionIdleTimeout = sessionIdleTimeout

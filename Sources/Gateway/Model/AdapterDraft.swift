@@ -282,6 +282,8 @@ extension AdapterDraft {
                     .map(Int.init) ?? rules.drainTimeoutSeconds
                 rules.affinity =
                     reader.string("affinity", AdapterRules.affinity).flatMap(SessionAffinity.init) ?? rules.affinity
+                rules.recovery =
+                    reader.string("recovery", AdapterRules.recovery).flatMap(SessionRecovery.init) ?? rules.recovery
                 return rules
             } ?? AdapterSpec.SessionRules()
         let labels = reader.dictionary("labels", atMost: AdapterLimits.labels) { reader, member, field in

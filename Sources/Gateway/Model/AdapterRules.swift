@@ -70,6 +70,12 @@ enum AdapterRules {
         }
     }
 
+    static func recovery(_ text: String) throws(FieldRule) {
+        guard SessionRecovery(rawValue: text) != nil else {
+            throw FieldRule(.range, "must be one of none, reinitialize")
+        }
+    }
+
     /// A revision of MCP is named by a date.
     static func revision(_ text: String) throws(FieldRule) {
         let bytes = Array(text.utf8)

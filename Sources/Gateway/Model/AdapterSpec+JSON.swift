@@ -41,6 +41,7 @@ extension AdapterSpec {
                 "idleTimeoutSeconds": .integer(Int64(session.idleTimeoutSeconds)),
                 "drainTimeoutSeconds": .integer(Int64(session.drainTimeoutSeconds)),
                 "affinity": .string(session.affinity.description),
+                "recovery": .string(session.recovery.rawValue),
             ]))
         if !labels.isEmpty { object.set("labels", .strings(labels)) }
         return object

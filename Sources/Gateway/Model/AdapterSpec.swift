@@ -56,14 +56,18 @@ public struct AdapterSpec: Hashable, Sendable {
         public var drainTimeoutSeconds: Int
         /// What keeps requests without a session together on one instance.
         public var affinity: SessionAffinity
+        /// What is done for sessions that have lost their instance.
+        public var recovery: SessionRecovery
 
-        /// The rules with their defaults: half an hour, five minutes, nothing.
+        /// The rules with their defaults: half an hour, five minutes, nothing, nothing.
         public init(
-            idleTimeoutSeconds: Int = 30 * 60, drainTimeoutSeconds: Int = 300, affinity: SessionAffinity = .none
+            idleTimeoutSeconds: Int = 30 * 60, drainTimeoutSeconds: Int = 300, affinity: SessionAffinity = .none,
+            recovery: SessionRecovery = .none
         ) {
             self.idleTimeoutSeconds = idleTimeoutSeconds
             self.drainTimeoutSeconds = drainTimeoutSeconds
             self.affinity = affinity
+            self.recovery = recovery
         }
     }
 

@@ -21,6 +21,8 @@ public enum MetricName: String, CaseIterable, Sendable {
     case retries = "mcp_gateway_retries_total"
     /// How often an instance was left out of placement for its failures.
     case ejections = "mcp_gateway_ejections_total"
+    /// Sessions that lost their instance and were begun anew on another, or could not be, by `outcome`.
+    case sessionRecoveries = "mcp_gateway_session_recoveries_total"
     /// Attempts to bring a workload up to date, by `outcome`.
     case reconciles = "mcp_gateway_reconciles_total"
     /// Answers of the control plane, by `route`, `method` and `status`.
@@ -37,6 +39,7 @@ public enum MetricName: String, CaseIterable, Sendable {
         case .connectFailures: "Connections to instances that could not be made"
         case .retries: "Requests that were sent again"
         case .ejections: "Instances left out of placement for their failures"
+        case .sessionRecoveries: "Attempts to begin a lost session anew on another instance"
         case .reconciles: "Attempts to bring a workload up to date"
         case .controlRequests: "Answers of the control plane"
         }

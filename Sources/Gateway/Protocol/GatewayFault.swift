@@ -63,6 +63,8 @@ public enum GatewayFault: Error, Hashable, Sendable {
     case upstreamFailed
     /// The instance did not answer in time.
     case upstreamTimedOut
+    /// The instance was lost while it worked on a request that must not be done twice.
+    case outcomeUnknown
 
     /// The status of the answer.
     public var status: Int {
@@ -81,7 +83,7 @@ public enum GatewayFault: Error, Hashable, Sendable {
         case .misdirected: 421
         case .tooManyRequests: 429
         case .headTooLarge: 431
-        case .upstreamFailed: 502
+        case .upstreamFailed, .outcomeUnknown: 502
         case .unavailable, .draining: 503
         case .upstreamTimedOut: 504
         }
@@ -95,7 +97,7 @@ public enum GatewayFault: Error, Hashable, Sendable {
         case .unsupportedVersion: -32022
         case .invalidMetadata: -32602
         case .sessionNotFound: -32001
-        case .unavailable, .draining, .upstreamFailed, .upstreamTimedOut: -32603
+        case .unavailable, .draining, .upstreamFailed, .upstreamTimedOut, .outcomeUnknown: -32603
         default: -32600
         }
     }
@@ -126,6 +128,7 @@ public enum GatewayFault: Error, Hashable, Sendable {
         case .unavailable: "No instance of the server is ready"
         case .draining: "The gateway is stopping"
         case .upstreamFailed: "The server failed before it answered"
+        case .outcomeUnknown: "The server was lost while it worked on the request; whether that took effect is unknown"
         case .upstreamTimedOut: "The server did not answer in time"
         }
     }
@@ -158,6 +161,7 @@ public enum GatewayFault: Error, Hashable, Sendable {
         case .draining: "draining"
         case .upstreamFailed: "upstreamFailed"
         case .upstreamTimedOut: "upstreamTimedOut"
+        case .outcomeUnknown: "outcomeUnknown"
         }
     }
 
@@ -185,7 +189,8 @@ public enum GatewayFault: Error, Hashable, Sendable {
             text += JSONRPCErrorBody.string(requested.utf8)
             text.append(UInt8(ascii: "}"))
             return text
-        case .unavailable, .draining, .upstreamFailed, .upstreamTimedOut, .adapterNotFound, .routeNotFound:
+        case .unavailable, .draining, .upstreamFailed, .upstreamTimedOut, .outcomeUnknown, .adapterNotFound,
+            .routeNotFound:
             return Array("{\"gateway\":\"\(reason)\"}".utf8)
         default:
             return nil

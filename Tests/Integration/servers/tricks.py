@@ -8,6 +8,7 @@ import sys
 
 import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
+from mcp.types import ToolAnnotations
 from pydantic import BaseModel
 
 server = MCPServer("tricks", version="1.0.0")
@@ -54,6 +55,13 @@ async def wait(name: str, seconds: float) -> str:
         cancelled.append(name)
         raise
     return name
+
+
+@server.tool(annotations=ToolAnnotations(read_only_hint=True))
+async def look(seconds: float) -> int:
+    """Take some time to tell which process this is, and change nothing."""
+    await asyncio.sleep(seconds)
+    return os.getpid()
 
 
 @server.tool()
