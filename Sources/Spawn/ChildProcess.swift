@@ -118,6 +118,24 @@ public final class ChildProcess: Sendable {
         state.withLock { state in state.status == nil && kill(-pid, signal) == 0 }
     }
 
+    /// Moves the leader into a control group, given by its `cgroup.procs` file (cgroups(7)); what it starts from then on
+    /// is in there as well.
+    ///
+    /// Blocks while the kernel does it, for about ten milliseconds.
+    ///
+    /// - Returns: `false` if it has ended, or may not be moved.
+    @discardableResult
+    public func join(controlGroup path: String) -> Bool {
+        let descriptor = open(path, O_WRONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        let text = Array("\(pid)".utf8)
+        // Under the lock that reaping takes, as above.
+        return state.withLock { state in
+            state.status == nil && write(descriptor, text, text.count) == text.count
+        }
+    }
+
     /// How it ended, or `nil` while it runs.
     public var exitStatus: ExitStatus? { state.withLock(\.status) }
 

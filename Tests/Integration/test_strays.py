@@ -78,13 +78,56 @@ def test_what_a_killed_leader_left_behind_is_killed(own_gateway: Gateway, own_ap
     own_api.wait_until_ready("escapes")
 
 
-@pytest.mark.parametrize("flags", [(), ("stdio",)], ids=["http", "stdio"])
+def control_group() -> Path | None:
+    """Where this process may make control groups, if it may: the gateway is in the same one."""
+    mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    mount = next((fields[1] for fields in mounts if fields[2] == "cgroup2"), None)
+    lines = Path("/proc/self/cgroup").read_text().splitlines()
+    own = next((line[3:] for line in lines if line.startswith("0::")), None)
+    if mount is None or own is None:
+        return None
+    folder = Path(mount + own)
+    try:
+        probe = folder / f"mcp-gateway-test-{os.getpid()}"
+        probe.mkdir()
+        probe.rmdir()
+    except OSError:
+        return None
+    return folder
+
+
+needs_groups = pytest.mark.skipif(control_group() is None, reason="no control groups can be made here")
+
+
+@needs_groups
+def test_a_control_group_is_made_for_each_life_and_deleted(own_gateway: Gateway, own_api: ControlPlane) -> None:
+    folder = control_group()
+    assert folder is not None
+    own_api.deploy("grouped", "mcp-example-stdio")
+    [bridge] = [child.pid for child in own_gateway.servers() if child.parent == own_gateway.pid]
+
+    def group() -> str:
+        lines = Path(f"/proc/{bridge}/cgroup").read_text().splitlines()
+        return next(line[3:] for line in lines if line.startswith("0::"))
+
+    until(lambda: "mcp-gateway-" in group(), "the bridge is in a group of its own", seconds=5)
+    name = Path(group()).name
+    assert (folder / name).is_dir()
+    own_api.delete("grouped")
+    until(lambda: not (folder / name).exists(), "the group is deleted", seconds=10)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [(), ("stdio",), pytest.param(("nameless",), marks=needs_groups), pytest.param(("stdio", "nameless"), marks=needs_groups)],
+    ids=["http", "stdio", "http nameless", "stdio nameless"],
+)
 def test_the_next_start_kills_what_a_killed_gateway_left_behind(
     own_gateway: Gateway, own_api: ControlPlane, flags: tuple[str, ...]
 ) -> None:
     folder = own_gateway.directory / "escaped"
     deploy(own_api, "escapes", folder, *flags)
-    strays = escaped(folder, 3)
+    strays = escaped(folder, 4 if "nameless" in flags else 3)
     own_gateway.signal(signal.SIGKILL)
     own_gateway.wait()
     assert processes.still_running(strays), "they outlive the gateway, or this test shows nothing"

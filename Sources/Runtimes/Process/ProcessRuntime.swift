@@ -26,6 +26,7 @@ public final class ProcessRuntime: RuntimeDriver {
     private let sockets: SocketDirectory
     private let ledger: SpawnLedger
     private let usage = LifeUsage()
+    private let groups: LifeGroups
     private let logger: Logger
 
     /// How long taking over may take until a workload counts as missing.
@@ -53,6 +54,7 @@ public final class ProcessRuntime: RuntimeDriver {
             keepsPreviousLogs: true, supportsWorkloadIdentity: false, parking: true,
             rollsOutBeside: true)
         ledger = SpawnLedger(stateDirectory: configuration.stateDirectory)
+        groups = LifeGroups(stateDirectory: configuration.stateDirectory, owner: ledger.owner.description)
         archive = LogArchive(
             directory: "\(configuration.stateDirectory)/logs", limits: configuration.logLimits)
         sockets = SocketDirectory(stateDirectory: configuration.stateDirectory)
@@ -68,7 +70,7 @@ public final class ProcessRuntime: RuntimeDriver {
             launcher = .child(
                 ProcessLauncher(
                     configuration: configuration, group: eventLoopGroup, logger: logger, archive: archive,
-                    sockets: sockets, ledger: ledger, usage: usage))
+                    sockets: sockets, ledger: ledger, usage: usage, groups: groups))
         }
         let publisher = publisher
         supervisor = Supervisor(
@@ -84,7 +86,7 @@ public final class ProcessRuntime: RuntimeDriver {
     /// At shutdown all instances are asked to end at the same moment, and each is killed after its grace period.
     /// Before the first start, what an earlier driver left behind is killed.
     public func run() async {
-        let strays = ledger.sweep()
+        let strays = ledger.sweep() + groups.sweep()
         if strays > 0 { logger.warning("killed what an earlier run left behind", metadata: ["processes": "\(strays)"]) }
         sockets.removeLeftovers()
         await LeftoverUnits(

@@ -16,6 +16,7 @@ struct ProcessLauncher: Launcher {
     let sockets: SocketDirectory
     let ledger: SpawnLedger
     let usage: LifeUsage
+    let groups: LifeGroups
     let ports = LoopbackPorts.shared
 
     /// Tells the lives of this process apart from those of another one.
@@ -44,6 +45,8 @@ struct ProcessLauncher: Launcher {
         }
         ledger.began(child)
         defer { ledger.ended(child) }
+        let controlGroup = groups.make()
+        async let joined: Void = join(child, controlGroup)
         LogPump.shared.read(pipes.output.readEnd, as: .standardOutput, into: log)
         LogPump.shared.read(pipes.error.readEnd, as: .standardError, into: log)
         logger.info(
@@ -68,6 +71,8 @@ struct ProcessLauncher: Launcher {
             return (status, await tasks.next() ?? false)
         }
         ending.finish()
+        await joined
+        if let controlGroup { LifeGroups.end(controlGroup) }
         await LogPump.shared.finish([pipes.output.readEnd, pipes.error.readEnd], of: log)
         logger.info("instance ended", metadata: metadata(life, ["pid": "\(child.pid)", "status": "\(status)"]))
         if hasTimedOut {
@@ -125,6 +130,10 @@ struct ProcessLauncher: Launcher {
             pipes.closeOwnEnds()
             throw error
         }
+    }
+
+    private func join(_ child: ChildProcess, _ group: ControlGroup?) async {
+        if let group { groups.join(child, group) }
     }
 
     private func origin(of life: Life) -> Origin {
