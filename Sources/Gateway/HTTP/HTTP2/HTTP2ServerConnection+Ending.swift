@@ -7,23 +7,19 @@ internal import NIOHTTP2
 extension HTTP2ServerConnection {
     /// The server is stopping: a connection without requests ends at once, another one after its answers.
     ///
-    /// What the client sends before it hears of it is refused, so that it may send it again elsewhere (RFC 9113 §6.8).
+    /// What the client sends meanwhile is refused, so that it may send it again elsewhere (RFC 9113 §8.7). GOAWAY, which
+    /// would have it begin nothing more (§6.8), is sent when the last answer has been: widespread clients, those that are
+    /// made with Python's h2 among them, drop what is under way as soon as they read it.
     func drain() {
         guard phase == .open else { return }
-        drain(isTold: true)
+        stopTaking()
         for stream in Array(streams.values) { stream.drain() }
     }
 
     /// Takes no more streams, and ends with the last of those there are.
-    ///
-    /// - Parameter isTold: Whether the client has to be told.
-    func drain(isTold: Bool) {
+    func stopTaking() {
         guard phase == .open else { return }
-        guard !streams.isEmpty else { return goAway() }
-        phase = .draining
-        guard isTold else { return }
-        send(.goAway(lastStreamID: lastStreamID, errorCode: .noError, opaqueData: nil), on: .rootStream)
-        flush()
+        if streams.isEmpty { goAway() } else { phase = .draining }
     }
 
     /// Ends the connection, and with it what streams there are, and tells the client which requests were taken.

@@ -130,7 +130,7 @@ final class HTTP2ServerConnection: ChannelInboundHandler, ServerConnection {
             guard case .byteBuffer(let bytes) = content.data else { return }
             streams[frame.streamID]?.receive(bytes, isEnd: content.endStream)
         // The client is going to close, or has something against us; its requests are answered.
-        case .goAway: drain(isTold: false)
+        case .goAway: stopTaking()
         default: break
         }
     }
