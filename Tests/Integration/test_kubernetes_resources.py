@@ -136,7 +136,8 @@ def test_what_is_posted_is_a_resource_and_known_to_all(gateways: list[Gateway], 
     posted = requests.post(f"{one.url}/adapters", json={"name": "posted", **image, "description": "ä 1"}, timeout=15)
     assert posted.status_code == 201, posted.text
     assert show(one, "posted").json() == posted.json()
-    other = wait_for(two, "posted", lambda answer: answer.status_code == 200)
+    # At once: who is asked asks the cluster whether there is something newer.
+    other = show(two, "posted")
     assert other.json() == posted.json() and other.headers["ETag"] == posted.headers["ETag"]
     resource = resources.get("posted")
     assert resource["spec"]["imageName"] == "podserver" and resource["spec"]["description"] == "ä 1"
@@ -181,6 +182,16 @@ def test_what_is_deleted_leaves_nothing(gateways: list[Gateway], resources: Reso
     resources.namespace.wait_until_empty()
     # And the name can be taken again, by the other gateway.
     assert requests.post(f"{gateways[1].url}/adapters", json={"name": "gone", **image}, timeout=30).status_code == 201
+
+
+def test_every_gateway_answers_with_what_was_written_last(gateways: list[Gateway], image: dict) -> None:
+    requests.post(f"{gateways[0].url}/adapters", json={"name": "fresh", **image, "replicaCount": 0}, timeout=15)
+    for number in range(40):
+        body = {**image, "replicaCount": 0, "description": str(number)}
+        written = requests.put(f"{gateways[number % 2].url}/adapters/fresh", json=body, timeout=15)
+        assert show(gateways[1 - number % 2], "fresh").headers["ETag"] == written.headers["ETag"], number
+    assert requests.delete(f"{gateways[0].url}/adapters/fresh", timeout=15).status_code == 204
+    assert show(gateways[1], "fresh").status_code == 404
 
 
 def test_of_two_changes_at_once_one_is_refused(gateways: list[Gateway], image: dict) -> None:

@@ -62,6 +62,31 @@ extension ClusterAuthority {
         do throws(StoreError) { try await store.forget(name, uid: uid) } catch { throw .store(error) }
     }
 
+    /// Asks the API server for the newest version, and waits until the store holds it; a second at most.
+    public func refresh(_ name: AdapterName) async {
+        guard state.withLock({ $0.isInContact && $0.hasCaughtUp }) else { return }
+        let deadline = ContinuousClock.now + .seconds(1)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { [self] in
+                let written: AdapterObject?
+                do throws(ClusterFault) {
+                    written = AdapterObject(try await api.call("GET", "\(collection)/\(name)"))
+                } catch {
+                    guard error.code == .notFound else { return }
+                    written = nil
+                }
+                await wait(until: deadline) { state in
+                    guard let written else { return state.applied[name.rawValue] == nil }
+                    return Self.shows(state, .written(written))
+                }
+            }
+            // Whichever is first cancels the other.
+            group.addTask { try? await Task.sleep(until: deadline, clock: .continuous) }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
     private func read(_ name: AdapterName) async throws(AuthorityError) -> StoredAdapter? {
         do throws(StoreError) { return try await store.adapter(named: name) } catch { throw .store(error) }
     }

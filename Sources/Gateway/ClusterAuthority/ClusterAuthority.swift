@@ -72,8 +72,9 @@ public final class ClusterAuthority: AdapterAuthority {
     public func caughtUp(waiting: @Sendable (String) -> Void) async {
         var told: String?
         while true {
-            let (isDone, reason) = state.withLock { ($0.hasCaughtUp, $0.latest?.fault?.message) }
+            let (isDone, fault) = state.withLock { ($0.hasCaughtUp, $0.latest?.fault) }
             if isDone { return }
+            let reason = fault?.code == .notFound ? "the cluster has no custom resource Adapter" : fault?.message
             let words = "the adapters of the cluster are not known yet\(reason.map { " (\($0))" } ?? "")"
             if told != words {
                 waiting(words)
@@ -200,14 +201,24 @@ public final class ClusterAuthority: AdapterAuthority {
     // MARK: - Showing
 
     private func show(_ progress: @Sendable (AdapterName) -> AdapterProgress) async {
+        // What was looked at and found right, so that a thousand adapters cost nothing while nothing happens.
+        var shown: [AdapterName: Shown] = [:]
         // Not all gateways at the same moment: usually one writes, and the others see that it is written.
         while (try? await Task.sleep(for: .milliseconds(.random(in: 500...1500)))) != nil {
             let (objects, faults) = state.withLock { ($0.isInContact ? Array($0.applied.values) : [], $0.faults) }
+            let names = Set(objects.map(\.name))
+            shown = shown.filter { names.contains($0.key) }
             for object in objects.sorted(by: { $0.name < $1.name }) where !object.isBeingDeleted {
                 guard !Task.isCancelled else { return }
-                let status = AdapterConditions.status(
-                    of: object, progress(object.name), fault: faults[object.name.rawValue], now: .now)
-                guard !AdapterConditions.shows(object, status) else { continue }
+                let seen = Shown(
+                    version: object.resourceVersion, progress: progress(object.name),
+                    fault: faults[object.name.rawValue])
+                guard shown[object.name] != seen else { continue }
+                let status = AdapterConditions.status(of: object, seen.progress, fault: seen.fault, now: .now)
+                guard !AdapterConditions.shows(object, status) else {
+                    shown[object.name] = seen
+                    continue
+                }
                 do throws(ClusterFault) {
                     _ = try await api.call(
                         "PATCH", "\(collection)/\(object.name)/status", query: [("fieldManager", "mcp-gateway-status")],
@@ -225,4 +236,11 @@ public final class ClusterAuthority: AdapterAuthority {
             }
         }
     }
+}
+
+/// All that a status follows from.
+private struct Shown: Equatable {
+    var version: String
+    var progress: AdapterProgress
+    var fault: String?
 }

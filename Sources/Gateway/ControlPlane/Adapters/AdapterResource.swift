@@ -134,6 +134,7 @@ struct AdapterResource: Sendable {
     /// - Throws: `adapterNotFound`, `forbidden`.
     func adapter(_ name: String, usableBy principal: Principal) async throws(Problem) -> Adapter {
         guard let name = AdapterName(name) else { throw .noSuchAdapter }
+        await authority.refresh(name)
         let found = try await stored { () throws(StoreError) in try await store.adapter(named: name) }
         guard let found, !found.isDeleted else { throw .noSuchAdapter }
         guard found.adapter.access.allowsUse(by: principal) else {

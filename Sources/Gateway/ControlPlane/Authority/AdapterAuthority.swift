@@ -23,6 +23,10 @@ public protocol AdapterAuthority: Sendable {
     /// Without effect when there is none, or when the adapter is not deleted.
     func forget(_ name: AdapterName, uid: UInt64) async throws(AuthorityError)
 
+    /// Returns when the store holds what was written of an adapter before this was called, by anybody, or when that can't be
+    /// found out soon: then what is stored has to do.
+    func refresh(_ name: AdapterName) async
+
     /// Has the store follow until the task is cancelled.
     ///
     /// - Parameter progress: what is known of an adapter now, to be shown where it is written.

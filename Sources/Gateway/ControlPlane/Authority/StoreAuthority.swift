@@ -19,6 +19,7 @@ struct StoreAuthority: AdapterAuthority {
     }
 
     // There is nothing to follow.
+    func refresh(_ name: AdapterName) async {}
     func run(progress: @escaping @Sendable (AdapterName) -> AdapterProgress) async {}
     func caughtUp(waiting: @Sendable (String) -> Void) async {}
 }
