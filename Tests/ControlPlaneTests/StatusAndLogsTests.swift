@@ -115,6 +115,8 @@ struct StatusAndLogsTests {
         #expect(words([2, 2, 2], [.ready, .starting, .unready]) == "Degraded: 1/3 ready")
         #expect(words([2, 2], [.ready, .ready]) == "Degraded: 2/3 ready")
         #expect(words([2, 2, 2, 1], [.ready, .ready, .ready, .draining]) == "Healthy")
+        #expect(words([2, 2, 2], [.parked, .ready, .parked]) == "Healthy")
+        #expect(words([2, 2, 1], [.ready, .ready, .parked]) == "Degraded: 2/3 ready")
     }
 
     private func talkative() -> MemoryRuntime {

@@ -105,6 +105,22 @@ struct SessionRegistryTests {
         #expect(load.sessions == 10)
     }
 
+    @Test("while one life of an instance replaces another, the sessions of both are kept")
+    func twoLives() throws {
+        let registry = SessionRegistry()
+        for (number, incarnation) in [(1, "old"), (2, "new"), (3, "older")] as [(UInt128, String)] {
+            _ = registry.open(entry(number, incarnation: incarnation))
+        }
+        let both = ["new", "old"].map { incarnation in
+            InstanceEndpoint(
+                id: InstanceID(workload: adapter.workload, ordinal: 0), incarnation: Incarnation(incarnation),
+                endpoint: .tcp(host: "127.0.0.1", port: 1), acceptsNewSessions: incarnation == "new")
+        }
+        #expect(registry.end(allBut: EndpointTable([adapter.workload: both])) == 1)
+        #expect(registry.count == 2)
+        #expect(registry.end(allBut: EndpointTable([adapter.workload: [both[0]]])) == 1)
+    }
+
     @Test("a full registry takes no more, says so, and has room again when a session ends")
     func capacity() {
         let registry = SessionRegistry(capacity: 10, shardCount: 1)

@@ -138,6 +138,36 @@ struct WorkloadMachineTests {
         #expect(machine.tick(now: .seconds(300), lives: &lives).count == 2)
     }
 
+    @Test("a life that goes on under a new record is not drained for its own sessions")
+    func sameLife() throws {
+        var lives: UInt64 = 0
+        var machine = WorkloadMachine(try spec(), backoff: backoff)
+        _ = machine.begin(now: .zero, numbers: &lives)
+        machine.placed(life: 1, Incarnation("place"), .tcp(host: "127.0.0.1", port: 9))
+        _ = machine.probeSucceeded(life: 1, now: .zero, lives: &lives)
+        _ = try machine.apply(try spec(generation: 2, token: 1), now: .zero, lives: &lives)
+        machine.placed(life: 2, Incarnation("place"), .tcp(host: "127.0.0.1", port: 9))
+        let actions = machine.probeSucceeded(life: 2, now: .zero, lives: &lives)
+        #expect(actions == [.stop(life: 1, grace: .seconds(5))])
+    }
+
+    @Test("what was parked while it started, or waited to, is woken as new")
+    func parkedEarly() throws {
+        var lives: UInt64 = 0
+        var machine = WorkloadMachine(try spec(), backoff: backoff)
+        _ = machine.begin(now: .zero, numbers: &lives)
+        machine.placed(life: 1, Incarnation("i1"), .tcp(host: "127.0.0.1", port: 9))
+        #expect(machine.park(0, Incarnation("i1"), now: .zero, lives: &lives).count == 1)
+        // Its end is no failure, and what it tells on its way changes nothing.
+        #expect(machine.probeSucceeded(life: 1, now: .zero, lives: &lives).isEmpty)
+        #expect(machine.ended(life: 1, .exited("x"), now: .zero, random: 0.5, lives: &lives).isEmpty)
+        #expect(machine.status.instances.map(\.phase) == [.parked] && machine.nextDeadline == nil)
+        #expect(machine.wake(0, now: .zero, lives: &lives).count == 1)
+        _ = machine.ended(life: 2, .exited("x"), now: .zero, random: 0.5, lives: &lives)
+        #expect(machine.nextDeadline == .seconds(1), "the first failure again")
+        #expect(machine.status.instances[0].restarts == 0)
+    }
+
     @Test("what runs from before is not stopped because its successor was faster")
     func slowHeritage() throws {
         var lives: UInt64 = 0

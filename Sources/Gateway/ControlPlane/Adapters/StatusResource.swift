@@ -35,11 +35,13 @@ struct StatusResource: Sendable {
         let wanted = adapter.spec.replicaCount
         let isCurrent = { (instance: InstanceStatus) in instance.generation >= adapter.generation }
         let ready = instances.count { $0.phase == .ready }
-        let current = instances.count { isCurrent($0) && $0.phase == .ready }
+        // What is parked is as it should be: it answers when somebody asks.
+        let parked = instances.count { $0.phase == .parked }
+        let current = instances.count { isCurrent($0) && ($0.phase == .ready || $0.phase == .parked) }
         let isHealthy =
             wanted == 0
             ? instances.allSatisfy { !$0.phase.isRunning }
-            : current >= wanted && ready == current && (status?.observedGeneration ?? 0) >= adapter.generation
+            : current >= wanted && ready + parked == current && (status?.observedGeneration ?? 0) >= adapter.generation
         var object: JSONObject = [
             "name": .string(adapter.name.rawValue),
             "generation": .integer(adapter.generation),
