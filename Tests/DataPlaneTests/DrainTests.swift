@@ -16,22 +16,7 @@ struct DrainTests {
     @Test("standing streams end at once and in good order, a request under way gets its answer")
     func drain() async throws {
         let server = try await RawServer.listen()
-        let ports = Mailbox<Int>()
-        var configuration = DataPlaneConfiguration(
-            addresses: [.tcp(host: "127.0.0.1", port: 0)], origins: OriginPolicy(checksHost: true))
-        // Far beyond the deadlines of the test.
-        configuration.http.drainTimeout = .hours(1)
-        let plane = DataPlane(
-            configuration: configuration, keyRing: .generate(), authenticator: DevelopmentAuthenticator(),
-            control: TestResponder { _ in HTTPResponse(status: 200) }, group: MultiThreadedEventLoopGroup.singleton,
-            logger: Logger(label: "test"), onListening: { ports.put($0[0].port ?? 0) })
-        let services = ServiceGroup(
-            configuration: ServiceGroupConfiguration(
-                services: [.init(service: plane, successTerminationBehavior: .gracefullyShutdownGroup)],
-                logger: Logger(label: "test")))
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await services.run() }
-            let gateway = TestGateway(plane: plane, port: try #require(try await ports.take()))
+        try await Self.withPlane { gateway, stop in
             try gateway.publish([.tcp(server.port)])
 
             let listen = modernRequest("subscriptions/listen", params: "")
@@ -52,7 +37,7 @@ struct DrainTests {
             let (busy, busyUpstream) = try await Self.open(
                 gateway.request("POST", "/adapters/a/mcp", [], toolCall()), gateway, server)
 
-            await services.triggerGracefulShutdown()
+            await stop()
             for (client, upstream) in streams {
                 _ = try await client.receive { $0 == "0\r\n\r\n" }
                 client.close()
@@ -69,6 +54,51 @@ struct DrainTests {
             let answer = try await busy.answer()
             #expect(answer.status == 200 && answer["Connection"] == "close")
             busy.close()
+        }
+    }
+
+    @Test("a stream that waits for its first instance ends at once")
+    func waiting() async throws {
+        try await Self.withPlane { gateway, stop in
+            try gateway.publish([], isStarting: true)
+            let client = try await gateway.connect()
+            try await client.send(gateway.request("GET"))
+            try await gateway.untilWaiting(1)
+            await stop()
+            let refused = try await client.answer()
+            #expect((refused.status, refused["Retry-After"]) == (503, "1"))
+            client.close()
+        }
+    }
+
+    /// A data plane that can be asked to stop; waits until it has stopped.
+    private static func withPlane(
+        _ body: (TestGateway, _ stop: @Sendable () async -> Void) async throws -> Void
+    ) async throws {
+        let ports = Mailbox<Int>()
+        var configuration = DataPlaneConfiguration(
+            addresses: [.tcp(host: "127.0.0.1", port: 0)], origins: OriginPolicy(checksHost: true))
+        // Far beyond the deadlines of the test.
+        configuration.http.drainTimeout = .hours(1)
+        configuration.startTimeout = .hours(1)
+        let plane = DataPlane(
+            configuration: configuration, keyRing: .generate(), authenticator: DevelopmentAuthenticator(),
+            control: TestResponder { _ in HTTPResponse(status: 200) }, group: MultiThreadedEventLoopGroup.singleton,
+            logger: Logger(label: "test"), onListening: { ports.put($0[0].port ?? 0) })
+        let services = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [.init(service: plane, successTerminationBehavior: .gracefullyShutdownGroup)],
+                logger: Logger(label: "test")))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await services.run() }
+            do {
+                try await body(TestGateway(plane: plane, port: try #require(try await ports.take()))) {
+                    await services.triggerGracefulShutdown()
+                }
+            } catch {
+                group.cancelAll()
+                throw error
+            }
             try await group.waitForAll()
         }
     }

@@ -127,7 +127,7 @@ struct StartingInstanceTests {
 
 extension TestGateway {
     /// Returns when `count` requests wait for an instance.
-    fileprivate func untilWaiting(_ count: Int) async throws {
+    func untilWaiting(_ count: Int) async throws {
         try await eventually("\(count) requests wait") { try await plane.waitingRequests() == count }
     }
 }

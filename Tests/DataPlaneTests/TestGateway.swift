@@ -105,6 +105,7 @@ struct TestGateway: Sendable {
         if requests.contains(where: { $0 != 0 }) { return "requests in flight: \(requests)" }
         let expected = loads.map(\.expectedSessions)
         if expected.contains(where: { $0 != 0 }) { return "expected sessions: \(expected)" }
+        if !plane.standing.isEmpty { return "streams of principals" }
         let open = plane.registry.all.filter { $0.exchanges != 0 }
         if !open.isEmpty { return "open exchanges of sessions: \(open.map(\.exchanges))" }
         let sessions = loads.reduce(0) { $0 + $1.sessions }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Fixtures: a gateway for each module, and one for each test that stops or breaks it."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,19 @@ from harness import processes
 from harness.api import ControlPlane
 from harness.gateway import Gateway
 from harness.places import BINARY
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    stress = parser.getgroup("stress", "the test that kills gateways and servers at random")
+    stress.addoption("--seconds", help="how long it goes on; 20 by default")
+    stress.addoption("--sessions", help="how many sessions are open at once; 240 by default")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Read where they are needed; the module is imported later.
+    for name in ("seconds", "sessions"):
+        if value := config.getoption(f"--{name}"):
+            os.environ[f"MCP_GATEWAY_STRESS_{name.upper()}"] = value
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Sessions over three instances and two gateways that share their keys, while both are killed at random.
 
-MCP_GATEWAY_STRESS_SECONDS says how long (20 by default), MCP_GATEWAY_STRESS_SEED repeats the same choices.
+`--seconds 600 --sessions 2000`, or MCP_GATEWAY_STRESS_SECONDS and MCP_GATEWAY_STRESS_SESSIONS, make it longer and larger;
+MCP_GATEWAY_STRESS_SEED repeats the same choices.
 """
 
 import http.client
@@ -27,7 +28,7 @@ from test_remote import free_port
 SECONDS = float(os.environ.get("MCP_GATEWAY_STRESS_SECONDS", "20"))
 SEED = int(os.environ.get("MCP_GATEWAY_STRESS_SEED", str(random.randrange(1 << 30))))
 WORKERS = 12
-SESSIONS = 20  # of each worker
+SESSIONS = -(-int(os.environ.get("MCP_GATEWAY_STRESS_SESSIONS", "240")) // WORKERS)  # of each worker
 TARGET = "/adapters/counting/mcp"
 
 
@@ -156,7 +157,7 @@ class Worker(threading.Thread):
         self.stop_event.wait(0.01)
 
 
-@pytest.mark.timeout(SECONDS + 120)
+@pytest.mark.timeout(SECONDS + 120 + SESSIONS)
 def test_no_request_is_misrouted_or_hangs_while_gateways_and_servers_are_killed(tmp_path: Path) -> None:
     print(f"seed {SEED}")
     world = World(tmp_path)
@@ -167,7 +168,7 @@ def test_no_request_is_misrouted_or_hangs_while_gateways_and_servers_are_killed(
     try:
         for worker in workers:
             worker.start()
-        until(lambda: all(worker.answered > SESSIONS for worker in workers), "all sessions are open", 60)
+        until(lambda: all(worker.answered > SESSIONS for worker in workers), "all sessions are open", 60 + SESSIONS)
         end = time.monotonic() + SECONDS
         while time.monotonic() < end and not any(worker.faults for worker in workers):
             stop.wait(choice.uniform(0.2, 1.5))

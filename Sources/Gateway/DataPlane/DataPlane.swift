@@ -31,6 +31,8 @@ public final class DataPlane: Service {
     private let onListening: @Sendable ([SocketAddress]) async -> Void
     /// The live sessions.
     let registry = SessionRegistry()
+    /// The streams that stand open.
+    let standing: StandingStreams
     /// How busy the instances are.
     let loads = PlacementLoads()
     private let meters = AdapterMetersTable()
@@ -54,6 +56,7 @@ public final class DataPlane: Service {
         onListening: @escaping @Sendable ([SocketAddress]) async -> Void = { _ in }
     ) {
         self.configuration = configuration
+        standing = StandingStreams(maximum: configuration.maximumStreamsPerPrincipal)
         seal = SessionSeal(keyRing)
         self.authenticator = authenticator
         self.control = control
@@ -141,7 +144,8 @@ public final class DataPlane: Service {
 
     private func makeLoop(_ loop: HTTPServerLoop) -> ProxyLoop {
         let proxy = ProxyLoop(
-            loop: loop, configuration: configuration, seal: seal, registry: registry, meters: meters[""],
+            loop: loop, configuration: configuration, seal: seal, registry: registry, standing: standing,
+            meters: meters[""],
             logger: logger, authenticator: authenticator,
             control: control, wallClockOffset: wallClockOffset)
         let bound = NIOLoopBound(proxy, eventLoop: loop.eventLoop)

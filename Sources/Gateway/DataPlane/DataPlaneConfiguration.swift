@@ -25,6 +25,8 @@ public struct DataPlaneConfiguration: Sendable {
     public var startTimeout = TimeAmount.seconds(20)
     /// How many requests of each loop may wait for instances that are being started.
     public var maximumWaitingRequests = 1024
+    /// How many streams of one principal may stand open at once, on all its connections.
+    public var maximumStreamsPerPrincipal = 20_000
     /// When instances that fail get no requests that could go elsewhere.
     public var ejection = EjectionPolicy()
     /// How long a server may take to begin its answer.

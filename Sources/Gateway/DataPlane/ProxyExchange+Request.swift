@@ -51,6 +51,7 @@ extension ProxyExchange {
         let headers = RoutingHeaders(request)
         switch method {
         case .get, .delete:
+            guard method == .delete || countStream() else { return reject(Self.tooManyStreams) }
             switch RequestClassifier(headers, policy: adapter?.policy ?? RoutePolicy()).classify(
                 method == .get ? .get : .delete)
             {
@@ -70,6 +71,7 @@ extension ProxyExchange {
                 beginBound(request, id, kind: .streamable)
             } else {
                 head = HeldBytes(client.headSlice(length: request.head.length))
+                routing = RoutingFieldPlaces(request)
                 stage = .inspecting
                 inspection = BodyInspection()
                 prepareFields(request)
@@ -79,9 +81,21 @@ extension ProxyExchange {
     }
 
     private func beginEventStream(_ request: RequestView) {
+        guard countStream() else { return reject(Self.tooManyStreams) }
         purpose = .eventStream
         prepareFields(request)
         place(for: .session)
+    }
+
+    /// A principal's streams end when its clients want it, so there is no telling when one more may begin.
+    private static let tooManyStreams = GatewayFault.tooManyRequests(retryAfterSeconds: 5)
+
+    /// Counts the request among the streams of its principal that stand open, until ``clear()``.
+    ///
+    /// - Returns: whether there may be one more.
+    private func countStream() -> Bool {
+        isCountedAsStream = proxy.standing.begin(principal.id)
+        return isCountedAsStream
     }
 
     private func beginBound(_ request: RequestView, _ id: UnsafeRawBufferPointer, kind: SessionBinding.Kind) {
@@ -193,8 +207,9 @@ extension ProxyExchange {
     /// begins a session is never this large.
     private func placeLargeRequest() {
         let hasSession = head.withUnsafeReadableBytes { bytes in
-            guard let view = proxy.view(of: bytes), view.value(of: .mcpSessionID) != nil else { return false }
-            return !RoutingHeaders(view).isModern
+            let headers = routing.headers(in: bytes)
+            guard case .value = headers.session else { return false }
+            return !headers.isModern
         }
         if hasSession { return beginSessionLate() }
         keepTogether(nil)
@@ -211,10 +226,7 @@ extension ProxyExchange {
             return .reject(.notJSON(error))
         }
         return head.withUnsafeReadableBytes { bytes in
-            guard let view = proxy.view(of: bytes) else {
-                return .reject(.malformedHTTP("the head can't be read again"))
-            }
-            return RequestClassifier(RoutingHeaders(view), policy: adapter?.policy ?? RoutePolicy()).classify(envelope)
+            RequestClassifier(routing.headers(in: bytes), policy: adapter?.policy ?? RoutePolicy()).classify(envelope)
         }
     }
 
@@ -226,6 +238,9 @@ extension ProxyExchange {
             place(for: .session)
         case .legacyStateless: place(for: .request)
         case .modern(let call):
+            if inspection?.envelope?.method.equals("subscriptions/listen") ?? false {
+                guard countStream() else { return respond(Self.tooManyStreams) }
+            }
             purpose = .modern
             keepTogether(call)
             place(for: .request)
@@ -236,7 +251,7 @@ extension ProxyExchange {
     /// A session's request whose version header was not one that is surely legacy.
     private func beginSessionLate() {
         let session: BoundSession? = head.withUnsafeReadableBytes { bytes in
-            guard let adapter, let id = proxy.view(of: bytes)?.value(of: .mcpSessionID) else { return nil }
+            guard let adapter, case .value(let id) = routing.headers(in: bytes).session else { return nil }
             return proxy.session(id, adapter: adapter.name, principal: principal.id)
         }
         guard let session, session.binding.kind == .streamable, let adapter, !proxy.hasEnded(session)

@@ -328,6 +328,7 @@ extension ProxyExchange {
     ///
     /// Clients open such a stream again when it ends.
     func endStanding() {
+        if case .waiting = stage, isStanding { return respond(.draining(retryAfterSeconds: 1)) }
         guard stage.isForwarding, isStanding else { return }
         guard hasAnswerBegun else { return failed(.draining(retryAfterSeconds: 1)) }
         guard isEventStream, progress?.isBetweenEvents ?? false else {

@@ -94,6 +94,10 @@ final class ProxyExchange: RequestSink, Expiring {
     /// Whether the body is checked while it flows; the last piece waits in ``body``.
     var isCheckedOnTheWay = false
     var mustNotBeBatch = false
+    /// Where the routing fields stand in ``head``.
+    var routing = RoutingFieldPlaces()
+    /// Whether the request is counted among the streams of its principal.
+    var isCountedAsStream = false
     /// What the instance is chosen by, of requests that are kept together.
     var affinity: UInt64?
 
@@ -196,6 +200,10 @@ final class ProxyExchange: RequestSink, Expiring {
         if isCounted {
             isCounted = false
             instance?.load.endRequest()
+        }
+        if isCountedAsStream {
+            isCountedAsStream = false
+            proxy.standing.end(principal.id)
         }
         entry?.leave(at: proxy.now)
         entry = nil

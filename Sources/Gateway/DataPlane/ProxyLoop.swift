@@ -18,6 +18,8 @@ final class ProxyLoop: RequestRouter {
     let configuration: DataPlaneConfiguration
     let seal: SessionSeal
     let registry: SessionRegistry
+    /// The streams that stand open, whatever their loop.
+    let standing: StandingStreams
     /// What is counted for requests to adapters that don't exist.
     let meters: AdapterMeters
     let logger: Logger
@@ -42,13 +44,14 @@ final class ProxyLoop: RequestRouter {
 
     init(
         loop: HTTPServerLoop, configuration: DataPlaneConfiguration, seal: SessionSeal, registry: SessionRegistry,
-        meters: AdapterMeters, logger: Logger,
+        standing: StandingStreams, meters: AdapterMeters, logger: Logger,
         authenticator: any Authenticator, control: any Responder, wallClockOffset: Int64
     ) {
         self.loop = loop
         self.configuration = configuration
         self.seal = seal
         self.registry = registry
+        self.standing = standing
         self.meters = meters
         self.logger = logger
         self.authenticator = authenticator

@@ -195,6 +195,7 @@ public struct Gateway: Sendable {
         plane.http.headLimits.bytes = configuration.limits.headBytes
         plane.http.maximumConnections = configuration.limits.connections
         plane.http.http2.maximumStreams = configuration.limits.streams
+        plane.maximumStreamsPerPrincipal = configuration.limits.streamsPerPrincipal
         plane.http.headTimeout = TimeAmount(configuration.timeouts.head)
         plane.http.bodyTimeout = TimeAmount(configuration.timeouts.body)
         plane.http.writeTimeout = TimeAmount(configuration.timeouts.write)

@@ -53,6 +53,8 @@ public struct GatewayConfiguration: Sendable {
         public var connections = 20_000
         /// Requests under way on one connection of HTTP/2.
         public var streams = 128
+        /// Event streams of one principal that stand open at once.
+        public var streamsPerPrincipal = 20_000
         /// Instances of one adapter.
         public var replicas = 32
         /// Instances of all adapters.
@@ -154,6 +156,11 @@ public struct GatewayConfiguration: Sendable {
         }
         limits.streams = reader.value("limits.streams", default: limits.streams) {
             Quantities.integer($0, in: 1...10_000)
+        }
+        limits.streamsPerPrincipal = reader.value(
+            "limits.streamsPerPrincipal", default: limits.streamsPerPrincipal
+        ) {
+            Quantities.integer($0, in: 1...1_000_000)
         }
         limits.replicas = reader.value("limits.replicas", default: limits.replicas) {
             Quantities.integer($0, in: 1...1000)

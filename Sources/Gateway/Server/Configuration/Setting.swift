@@ -108,6 +108,9 @@ public struct Setting: Sendable {
                 key: "limits.streams", standard: "128", rule: "a number, 1...10000",
                 purpose: "How many requests of one connection of HTTP/2 may be under way at once."),
             Setting(
+                key: "limits.streamsPerPrincipal", standard: "20000", rule: "a number, 1...1000000",
+                purpose: "How many event streams of one principal may stand open at once; more are answered with 429."),
+            Setting(
                 key: "limits.replicas", standard: "32", rule: "a number, 1...1000",
                 purpose: "The most instances one adapter may have."),
             Setting(
