@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Changes of a server while clients use it: nothing is cut that need not be."""
 
+import threading
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -107,7 +108,8 @@ async def test_a_change_that_breaks_the_server_is_taken_back(gateway: Gateway, a
         assert status["replicaStatus"] == "Degraded: 2/2 ready" and status["updatedReplicas"] == 0
         assert await at_once([call(client, "process") for client in clients]) == before
         # What it said before it ended is there.
-        log = api.request("GET", "/adapters/broken/logs?instance=0&previous=true").text
+        failed = message.partition("instance ")[2][0]
+        log = api.request("GET", f"/adapters/broken/logs?instance={failed}&previous=true").text
         assert "no luck" in log
         put(api, "broken", "mcp-example", replicaCount=2, environmentVariables={"GENERATION": "3"})
         await eventually(lambda: api.status("broken")["replicaStatus"] == "Healthy", "the next one is taken")
@@ -136,6 +138,40 @@ async def test_fewer_replicas_end_with_their_sessions(gateway: Gateway, api: Con
         assert await at_once([call(client, "count") for client in clients]) == [2] * 10
     await eventually(lambda: phases(api, "shrunk") == [(0, "ready"), (1, "ready")], "they end")
     api.delete("shrunk")
+
+
+def test_requests_without_sessions_never_fail_while_servers_are_replaced(gateway: Gateway, api: ControlPlane) -> None:
+    name, target = "restless", "/adapters/restless/mcp"
+    api.deploy(name, "mcp-example", replicaCount=2)
+    statuses: list[int] = []
+    is_over = threading.Event()
+
+    def knock() -> None:
+        # Begins sessions and ends them: each goes where new sessions go at that moment.
+        while not is_over.is_set():
+            answer, session = raw.initialize(gateway.port, target)
+            statuses.append(answer.status)
+            statuses.append(raw.send(gateway.port, "POST", target, raw.rpc("tools/list"), session).status)
+            statuses.append(raw.send(gateway.port, "DELETE", target, None, session).status)
+
+    threads = [threading.Thread(target=knock) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for generation in ("2", "3"):
+            put(api, name, "mcp-example", replicaCount=2, environmentVariables={"GENERATION": generation})
+
+            def is_replaced(wanted: int = int(generation)) -> bool:
+                instances = api.status(name)["instances"]
+                return [(i["phase"], i["generation"]) for i in instances] == [("ready", wanted)] * 2
+
+            until(is_replaced, f"generation {generation} serves alone", 60)
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join()
+    assert len(statuses) > 50 and set(statuses) == {200}, {status: statuses.count(status) for status in set(statuses)}
+    api.delete(name)
 
 
 def test_what_drains_ends_when_its_time_is_over(gateway: Gateway, api: ControlPlane) -> None:
