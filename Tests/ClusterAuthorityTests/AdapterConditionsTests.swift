@@ -50,6 +50,14 @@ struct AdapterConditionsTests {
         #expect(status["ready"] == "2/2")
     }
 
+    @Test("of servers that somebody else runs all are wanted, or none")
+    func remote() throws {
+        let addresses: JSONValue = ["http://one.example.com/mcp", "http://two.example.com/mcp"]
+        #expect(try resource(spec: ["url": addresses]).replicas == 2)
+        #expect(try resource(spec: ["url": addresses, "replicaCount": 0]).replicas == 0)
+        #expect(try resource(spec: ["url": "http://one.example.com/mcp", "replicaCount": 5]).replicas == 1)
+    }
+
     @Test("an older generation still counts as on its way")
     func progressing() throws {
         let status = AdapterConditions.status(

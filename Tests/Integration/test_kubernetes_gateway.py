@@ -124,7 +124,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             yield found
         finally:
             for adapter in namespace.get("adapters"):
-                namespace.kubectl("delete", "adapter", adapter["metadata"]["name"], "--timeout=110s")
+                namespace.kubectl("delete", "adapter", adapter["metadata"]["name"], "--ignore-not-found", "--timeout=110s")
             namespace.kubectl("delete", "--filename", str(file), "--wait=false")
     forwarder.close()
 
@@ -154,6 +154,24 @@ def test_official_client_calls_tools_through_both(deployed: Deployed, adapter: s
                     assert await call(session, "user") == 1100
 
     anyio.run(main)
+
+
+def test_servers_on_standard_input_run_with_the_gateways_image(deployed: Deployed) -> None:
+    """The overlays tell the gateway its own image."""
+    url = next(iter(deployed.urls().values()))
+    command, *arguments = cluster.SERVER_COMMAND
+    body = {
+        "name": "stdio", "imageName": "podserver", "imageVersion": cluster.server_image(), "transport": "stdio",
+        "command": command, "arguments": [*arguments, "--stdio"]}
+    assert requests.post(f"{url}/adapters", json=body, timeout=15).status_code == 201
+    deployed.namespace.kubectl("wait", "--for=condition=Ready", "adapter/stdio", "--timeout=90s")
+
+    async def main() -> None:
+        async with legacy_client(f"{url}/adapters/stdio/mcp") as session:
+            assert await call(session, "where") == "stdio-0"
+
+    anyio.run(main)
+    assert requests.delete(f"{url}/adapters/stdio", timeout=15).status_code == 204
 
 
 def post(url: str, adapter: str, body: dict, headers: dict[str, str]) -> requests.Response:

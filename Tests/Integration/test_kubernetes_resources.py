@@ -96,7 +96,7 @@ def gateways(resources: Resources, keys: Path, tmp_path: Path) -> Iterator[list[
     ):
         yield [one, two]
         for name in resources.names():
-            resources.namespace.kubectl("delete", "adapter", name, "--timeout=110s")
+            resources.namespace.kubectl("delete", "adapter", name, "--ignore-not-found", "--timeout=110s")
 
 
 def show(gateway: Gateway, name: str) -> requests.Response:
@@ -165,7 +165,7 @@ def test_what_kubectl_applies_is_an_adapter(gateways: list[Gateway], resources: 
     assert resources.get("applied")["spec"]["replicaCount"] == 1
     resources.wait_for_condition("applied", "Ready", "True", "Healthy")
 
-    resources.namespace.kubectl("delete", "adapter", "applied", "--timeout=110s")
+    resources.namespace.kubectl("delete", "adapter", "applied", "--ignore-not-found", "--timeout=110s")
     resources.namespace.wait_until_empty()
     for gateway in gateways:
         wait_for(gateway, "applied", lambda answer: answer.status_code == 404)
@@ -253,7 +253,7 @@ def test_what_no_gateway_can_take_up_says_so(gateways: list[Gateway], resources:
     # Also one that is never mended goes when it is deleted.
     resources.apply("worse", {**image, "environmentVariables": {"": "1"}})
     resources.wait_for_condition("worse", "Degraded", "True", "InvalidSpec")
-    resources.namespace.kubectl("delete", "adapter", "worse", "--timeout=110s")
+    resources.namespace.kubectl("delete", "adapter", "worse", "--ignore-not-found", "--timeout=110s")
 
 
 def test_secrets_are_in_secrets(gateways: list[Gateway], resources: Resources, image: dict) -> None:
@@ -279,7 +279,7 @@ def test_kubectl_brings_its_own_secret(gateways: list[Gateway], resources: Resou
     resources.wait_for_condition("own", "Degraded", "True", "InvalidSpec")
     resources.namespace.kubectl("create", "secret", "generic", "mine", "--from-literal=TOKEN=value")
     assert wait_for(gateways[0], "own", lambda answer: answer.status_code == 200).json()["secretEnvironmentVariables"] == {"TOKEN": None}
-    resources.namespace.kubectl("delete", "adapter", "own", "--timeout=110s")
+    resources.namespace.kubectl("delete", "adapter", "own", "--ignore-not-found", "--timeout=110s")
     assert "mine" in [item["metadata"]["name"] for item in resources.namespace.get("secrets")]
 
 
@@ -305,7 +305,7 @@ def test_what_happened_while_a_gateway_was_away_is_made_up_for(gateways: list[Ga
     before = show(one, "replaced").json()["id"]
     one.kill()
     for name in ("removed", "replaced"):
-        resources.namespace.kubectl("delete", "adapter", name, "--timeout=110s")
+        resources.namespace.kubectl("delete", "adapter", name, "--ignore-not-found", "--timeout=110s")
     resources.apply("replaced", {**image, "replicaCount": 0, "description": "another"})
     resources.apply("added", {**image, "replicaCount": 0})
     one.start()
@@ -338,7 +338,7 @@ def test_reads_go_on_without_the_api_server(resources: Resources, keys: Path, im
                 lambda: requests.post(f"{gateway.url}/adapters", json={"name": "new", **image, "replicaCount": 0}, timeout=30).status_code == 201 or None,
                 "writes are taken again", 30)
             for name in resources.names():
-                resources.namespace.kubectl("delete", "adapter", name, "--timeout=110s")
+                resources.namespace.kubectl("delete", "adapter", name, "--ignore-not-found", "--timeout=110s")
 
 
 def test_gateway_is_not_ready_before_it_has_seen_the_cluster(resources: Resources, keys: Path, image: dict, tmp_path: Path) -> None:
@@ -353,4 +353,4 @@ def test_gateway_is_not_ready_before_it_has_seen_the_cluster(resources: Resource
             proxy.restore()
             until(lambda: requests.get(f"{gateway.url}/readyz", timeout=5).status_code == 200 or None, "it is ready", 20)
             assert show(gateway, "early").status_code == 200
-            resources.namespace.kubectl("delete", "adapter", "early", "--timeout=110s")
+            resources.namespace.kubectl("delete", "adapter", "early", "--ignore-not-found", "--timeout=110s")

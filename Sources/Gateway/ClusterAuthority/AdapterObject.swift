@@ -42,7 +42,12 @@ struct AdapterObject: Sendable {
     var isBeingDeleted: Bool { value["metadata", "deletionTimestamp"] != nil }
     var finalizers: [String] { value["metadata", "finalizers"]?.items.compactMap(\.text) ?? [] }
     var secretName: String? { value["spec", Self.secretField, "secretName"]?.text }
-    var replicas: Int64 { value["spec", "replicaCount"]?.number ?? 1 }
+    /// How many instances are wanted; of servers that somebody else runs, all that are named, or none.
+    var replicas: Int64 {
+        let number = value["spec", "replicaCount"]?.number ?? 1
+        guard let addresses = value["spec", "url"] else { return number }
+        return number == 0 ? 0 : Int64(max(1, addresses.items.count))
+    }
 
     /// Whether all that the store keeps of it is the same.
     func saysTheSame(as other: AdapterObject) -> Bool {
