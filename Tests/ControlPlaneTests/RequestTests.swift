@@ -17,7 +17,9 @@ struct RequestTests {
             ("http://host:80/adapters", .adapters), ("/adapters/a", .adapter("a")),
             ("/%61dapters/%61", .adapter("a")), ("/adapters/a%2Fstatus", .adapter("a/status")),
             ("/adapters/a%00b", .adapter("a\u{0}b")), ("/adapters/%C3%A9", .adapter("é")),
-            ("/adapters/a/status", .status("a")), ("/adapters/a/logs?follow=true", .logs("a")), ("/healthz", .health),
+            ("/adapters/a/status", .status("a")), ("/adapters/a/logs?follow=true", .logs("a")),
+            ("/adapters/a/sessions", .sessions("a")),
+            ("/healthz", .health),
             ("/readyz", .readiness), ("/openapi.json", .contract), ("/metrics", .metrics),
         ] as [(String, ControlRoute)])
     func paths(target: String, route: ControlRoute) {

@@ -48,3 +48,32 @@ def test_requests_and_sessions_are_counted_by_adapter(own_gateway: Gateway, own_
     assert seen['mcp_gateway_control_requests_total{route="/metrics",method="GET",status="200"}'] >= 1
     own_api.delete("counted")
     assert not [name for name in metrics(own_api) if 'adapter="counted"' in name], "series end with their adapter"
+
+
+def test_what_instances_use_and_the_sessions_on_them_are_shown(own_gateway: Gateway, own_api: ControlPlane) -> None:
+    own_api.deploy("shown", "mcp-example-stdio", replicaCount=2)
+    target = "/adapters/shown/mcp"
+    opened = [raw.initialize(own_gateway.port, target)[1] for _ in range(3)]
+    send(own_gateway.port, "POST", target, raw.rpc("tools/list"), opened[1])
+    answer = own_api.request("GET", "/adapters/shown/sessions")
+    assert answer.status_code == 200
+    sessions = answer.json()
+    assert sessions["count"] == len(sessions["sessions"]) == 3
+    assert {session["instance"] for session in sessions["sessions"]} == {"shown-0", "shown-1"}
+    assert sorted(session["requests"] for session in sessions["sessions"]) == [1, 1, 2], "initialized, and one tools/list"
+    for session in opened:
+        assert session["Mcp-Session-Id"] not in answer.text
+    assert own_api.request("GET", "/adapters/shown/sessions?limit=1").json()["count"] == 3
+    assert len(own_api.request("GET", "/adapters/shown/sessions?limit=1").json()["sessions"]) == 1
+    assert own_api.request("GET", "/adapters/shown/sessions?limit=0").status_code == 400
+    assert own_api.request("GET", "/adapters/none/sessions").status_code == 404
+
+    used = own_api.status("shown")["instances"][0]["usage"]
+    assert used["processes"] >= 1 and used["residentBytes"] > 1 << 20
+    seen = metrics(own_api)
+    for ordinal in range(2):
+        labels = f'{{adapter="shown",instance="{ordinal}"}}'
+        assert seen[f"mcp_gateway_instance_resident_bytes{labels}"] > 1 << 20
+        assert seen[f"mcp_gateway_instance_processes{labels}"] >= 1
+        assert seen[f"mcp_gateway_instance_cpu_seconds{labels}"] >= 0
+    own_api.delete("shown")

@@ -31,6 +31,7 @@ public struct ControlPlane: Service {
     ///   - driver: Is run by the caller as a service of its own, for longer than this one.
     ///   - publish: Told of every change of the directory or the endpoints, in order, from any thread; must not block.
     ///   - isIdle: Whether nobody uses this life of an instance; asked of those that drain.
+    ///   - sessions: The live sessions of an adapter, as far as the data plane knows.
     ///   - authenticate: Who sends a request.
     public init(
         store: AdapterStore,
@@ -39,6 +40,7 @@ public struct ControlPlane: Service {
         configuration: ControlPlaneConfiguration = ControlPlaneConfiguration(),
         publish: @escaping @Sendable (AdapterDirectory, EndpointTable) -> Void,
         isIdle: @escaping @Sendable (InstanceID, Incarnation) -> Bool = { _, _ in true },
+        sessions: @escaping @Sendable (AdapterName) -> [SessionSummary] = { _ in [] },
         authenticate: @escaping ControlPlaneConfiguration.Authenticator = { _ in .development },
         logger: Logger
     ) {
@@ -58,7 +60,8 @@ public struct ControlPlane: Service {
                 store: store, authority: authority, driver: driver, configuration: configuration,
                 projection: projection),
             status: StatusResource(driver: driver, projection: projection),
-            logs: LogsResource(driver: driver, logger: logger),
+            logs: LogsResource(driver: driver, logger: logger), sessions: SessionsResource(sessions: sessions),
+            usage: UsageGauges(driver: driver, projection: projection),
             projection: projection, metrics: configuration.metrics, authenticate: authenticate, logger: logger)
     }
 

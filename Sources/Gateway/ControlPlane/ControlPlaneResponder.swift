@@ -17,6 +17,8 @@ public struct ControlPlaneResponder: Responder {
     let adapters: AdapterResource
     let status: StatusResource
     let logs: LogsResource
+    let sessions: SessionsResource
+    let usage: UsageGauges
     let projection: Projection
     let metrics: @Sendable () -> String
     let authenticate: ControlPlaneConfiguration.Authenticator
@@ -58,6 +60,7 @@ public struct ControlPlaneResponder: Responder {
         case (.contract, _): return Self.contract
         case (.metrics, _):
             _ = try await principal(of: request)
+            await usage.update()
             return HTTPResponse(
                 status: 200,
                 headers: ["Content-Type": "text/plain; version=0.0.4; charset=utf-8", "Cache-Control": "no-store"],
@@ -76,6 +79,9 @@ public struct ControlPlaneResponder: Responder {
         case (.logs(let name), _):
             let adapter = try await adapters.adapter(name, usableBy: principal(of: request))
             return try await logs.show(adapter, request)
+        case (.sessions(let name), _):
+            let adapter = try await adapters.adapter(name, usableBy: principal(of: request))
+            return try sessions.show(adapter, request)
         }
     }
 

@@ -23,6 +23,12 @@ public enum MetricName: String, CaseIterable, Sendable {
     case ejections = "mcp_gateway_ejections_total"
     /// Sessions that lost their instance and were begun anew on another, or could not be, by `outcome`.
     case sessionRecoveries = "mcp_gateway_session_recoveries_total"
+    /// Resident memory of an instance, by `adapter` and `instance` (its ordinal).
+    case instanceResidentBytes = "mcp_gateway_instance_resident_bytes"
+    /// Processor time of the present life of an instance.
+    case instanceProcessorSeconds = "mcp_gateway_instance_cpu_seconds"
+    /// Processes of an instance.
+    case instanceProcesses = "mcp_gateway_instance_processes"
     /// Attempts to bring a workload up to date, by `outcome`.
     case reconciles = "mcp_gateway_reconciles_total"
     /// Answers of the control plane, by `route`, `method` and `status`.
@@ -40,6 +46,9 @@ public enum MetricName: String, CaseIterable, Sendable {
         case .retries: "Requests that were sent again"
         case .ejections: "Instances left out of placement for their failures"
         case .sessionRecoveries: "Attempts to begin a lost session anew on another instance"
+        case .instanceResidentBytes: "Resident memory of an instance, all its processes together"
+        case .instanceProcessorSeconds: "Processor time of the present life of an instance"
+        case .instanceProcesses: "Processes of an instance"
         case .reconciles: "Attempts to bring a workload up to date"
         case .controlRequests: "Answers of the control plane"
         }

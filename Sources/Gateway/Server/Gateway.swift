@@ -96,7 +96,8 @@ public struct Gateway: Sendable {
                         .map { ImageDefaults(transport: $0.transport, path: $0.path) }
                 },
                 metrics: { metrics.text() }),
-            publish: { relay.publish($0, $1) }, isIdle: { relay.isIdle($0, $1) }, logger: Logger(label: "control"))
+            publish: { relay.publish($0, $1) }, isIdle: { relay.isIdle($0, $1) },
+            sessions: { relay.sessions(of: $0) }, logger: Logger(label: "control"))
         let announce = announce
         let plane = DataPlane(
             configuration: dataPlaneConfiguration(certificate, trust), keyRing: keyRing,

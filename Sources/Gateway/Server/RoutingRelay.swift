@@ -19,6 +19,11 @@ final class RoutingRelay: Sendable {
         plane.withLock(\.self)?.isIdle(instance, incarnation) ?? false
     }
 
+    /// The live sessions of an adapter.
+    func sessions(of adapter: AdapterName) -> [SessionSummary] {
+        plane.withLock(\.self)?.sessions(of: adapter) ?? []
+    }
+
     func publish(_ directory: AdapterDirectory, _ endpoints: EndpointTable) {
         plane.withLock(\.self)?.publish(directory, endpoints)
     }

@@ -48,6 +48,9 @@ final class Projection: Sendable {
     /// What the runtime showed last.
     var snapshot: RuntimeSnapshot { state.withLock(\.snapshot) }
 
+    /// Whether an adapter stands for the workload.
+    func wants(_ id: WorkloadID) -> Bool { state.withLock { $0.generations[id] != nil } }
+
     var readiness: Readiness { state.withLock(\.readiness) }
 
     func set(_ readiness: Readiness) {

@@ -6,6 +6,7 @@ enum ControlRoute: Hashable {
     case adapter(String)
     case status(String)
     case logs(String)
+    case sessions(String)
     case health
     case readiness
     case contract
@@ -32,6 +33,7 @@ enum ControlRoute: Hashable {
         case (2, "adapters") where !segments[1].isEmpty: self = .adapter(segments[1])
         case (3, "adapters") where segments[2] == "status": self = .status(segments[1])
         case (3, "adapters") where segments[2] == "logs": self = .logs(segments[1])
+        case (3, "adapters") where segments[2] == "sessions": self = .sessions(segments[1])
         case (1, "healthz"): self = .health
         case (1, "readyz"): self = .readiness
         case (1, "openapi.json"): self = .contract
@@ -45,7 +47,7 @@ enum ControlRoute: Hashable {
         switch self {
         case .adapters: ["GET", "HEAD", "POST"]
         case .adapter: ["GET", "HEAD", "PUT", "DELETE"]
-        case .status, .logs, .health, .readiness, .contract, .metrics: ["GET", "HEAD"]
+        case .status, .logs, .sessions, .health, .readiness, .contract, .metrics: ["GET", "HEAD"]
         }
     }
 
@@ -56,6 +58,7 @@ enum ControlRoute: Hashable {
         case .adapter: "/adapters/{name}"
         case .status: "/adapters/{name}/status"
         case .logs: "/adapters/{name}/logs"
+        case .sessions: "/adapters/{name}/sessions"
         case .health: "/healthz"
         case .readiness: "/readyz"
         case .contract: "/openapi.json"
