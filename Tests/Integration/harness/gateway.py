@@ -36,7 +36,8 @@ class Gateway:
             self.command += ["--catalogue", str(catalogue)]
         # What a test sees below the gateway are its children, whatever else this machine could do.
         if "--launcher" not in flags:
-            self.command += ["--launcher", "child"]
+            # dev/test systemd tries some tests with units as well.
+            self.command += ["--launcher", os.environ.get("MCP_GATEWAY_TEST_LAUNCHER", "child")]
         self.command += flags
         # The settings of whoever runs the tests must not reach the gateway.
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("MCP_GATEWAY_")}
