@@ -5,7 +5,6 @@
 MCP_GATEWAY_STRESS_SEED repeats the same choices.
 """
 
-import http.client
 import json
 import os
 import random
@@ -19,9 +18,10 @@ import pytest
 
 from harness import processes
 from harness.api import ControlPlane
+from harness.callers import Caller
 from harness.gateway import Gateway
 from harness.places import TESTS
-from harness.raw import MCP_HEADERS, rpc
+from harness.raw import rpc
 from harness.waiting import until
 from test_remote import free_port
 
@@ -77,84 +77,46 @@ class World:
         self.ports[index] = self.gateways[index].port
 
 
-class Worker(threading.Thread):
+class Worker(Caller):
     """Opens sessions and calls in them, one request at a time, through whichever gateway."""
 
     def __init__(self, world: World, number: int, stop: threading.Event) -> None:
-        super().__init__(daemon=True)
-        self.world, self.stop_event = world, stop
-        self.random = random.Random(SEED + number)
-        self.connections: dict[int, http.client.HTTPConnection] = {}
-        self.faults: list[str] = []
-        self.answered = self.lost = self.failed = 0
-        self.longest = 0.0
-
-    def post(self, body: bytes, session: str | None) -> tuple[int, dict[str, str], bytes] | None:
-        """The answer, or None where the gateway died; a TimeoutError is a request that hung."""
-        port = self.random.choice(self.world.ports)
-        connection = self.connections.pop(port, None) or http.client.HTTPConnection("127.0.0.1", port, timeout=15)
-        headers = MCP_HEADERS | ({"Mcp-Session-Id": session, "MCP-Protocol-Version": "2025-11-25"} if session else {})
-        began = time.monotonic()
-        try:
-            connection.request("POST", TARGET, body, headers)
-            response = connection.getresponse()
-            answer = response.status, {k.lower(): v for k, v in response.getheaders()}, response.read()
-        except TimeoutError:
-            raise
-        except (OSError, http.client.HTTPException):
-            connection.close()
-            return None
-        self.longest = max(self.longest, time.monotonic() - began)
-        self.connections[port] = connection
-        return answer
-
-    def run(self) -> None:
-        try:
-            self.work()
-        except TimeoutError:
-            self.faults.append("a request hung")
-        except Exception as error:  # noqa: BLE001 - the test must hear of it
-            self.faults.append(f"{type(error).__name__}: {error}")
+        super().__init__(lambda: world.ports, TARGET, SEED + number, stop)
+        self.world = world
+        # sealed id → the server's id, its count, how many requests may have been counted unseen, lives when it began
+        self.sessions: dict[str, list] = {}
 
     def work(self) -> None:
-        # sealed id → the server's id, its count, how many requests may have been counted unseen, lives when it began
-        sessions: dict[str, list] = {}
-        while not self.stop_event.is_set():
-            if len(sessions) < SESSIONS:
-                lives = self.world.lives()
-                answer = self.post(rpc("initialize"), None)
-                if answer is None or answer[0] != 200:
-                    self.note(answer)
-                    continue
-                self.answered += 1
-                result = json.loads(answer[2])["result"]
-                sessions[answer[1]["mcp-session-id"]] = [result["session"], 0, 0, lives]
-                continue
-            sealed = self.random.choice(list(sessions))
-            state = sessions[sealed]
-            answer = self.post(rpc("tools/call", {"name": "count"}), sealed)
-            if answer is not None and answer[0] == 404:
-                self.lost += 1
-                if self.world.lives() == state[3]:
-                    self.faults.append("a session was lost though no server was killed")
-                del sessions[sealed]
-            elif answer is None or answer[0] != 200:
-                self.note(answer)
-                state[2] += 1
-            else:
-                self.answered += 1
-                result = json.loads(answer[2])["result"]
-                if result["session"] != state[0]:
-                    self.faults.append(f"misrouted: {state[0]} came to {result['session']}")
-                if not state[1] + 1 <= result["count"] <= state[1] + 1 + state[2]:
-                    self.faults.append(f"{result['count']} after {state[1]}, with {state[2]} unseen")
-                state[1:3] = [result["count"], 0]
-
-    def note(self, answer: tuple[int, dict[str, str], bytes] | None) -> None:
-        self.failed += 1
-        if answer is not None and answer[0] not in (502, 503):
-            self.faults.append(f"{answer[0]} {answer[2][:200]!r}")
-        self.stop_event.wait(0.01)
+        sessions = self.sessions
+        if len(sessions) < SESSIONS:
+            lives = self.world.lives()
+            answer = self.post(rpc("initialize"), None)
+            if answer is None or answer[0] != 200:
+                return self.note(answer)
+            self.answered += 1
+            result = json.loads(answer[2])["result"]
+            sessions[answer[1]["mcp-session-id"]] = [result["session"], 0, 0, lives]
+            return None
+        sealed = self.random.choice(list(sessions))
+        state = sessions[sealed]
+        answer = self.post(rpc("tools/call", {"name": "count"}), sealed)
+        if answer is not None and answer[0] == 404:
+            self.lost += 1
+            if self.world.lives() == state[3]:
+                self.faults.append("a session was lost though no server was killed")
+            del sessions[sealed]
+        elif answer is None or answer[0] != 200:
+            self.note(answer)
+            state[2] += 1
+        else:
+            self.answered += 1
+            result = json.loads(answer[2])["result"]
+            if result["session"] != state[0]:
+                self.faults.append(f"misrouted: {state[0]} came to {result['session']}")
+            if not state[1] + 1 <= result["count"] <= state[1] + 1 + state[2]:
+                self.faults.append(f"{result['count']} after {state[1]}, with {state[2]} unseen")
+            state[1:3] = [result["count"], 0]
+        return None
 
 
 @pytest.mark.timeout(SECONDS + 120 + SESSIONS)

@@ -1,29 +1,42 @@
 # SPDX-License-Identifier: MIT
-"""counting.py PORT: a small, fast server of the older revisions that counts the calls of each session, in memory only."""
+"""counting.py PORT|stdio [daemon]: a small, fast server of the older revisions that counts the calls of each session.
+
+It keeps everything in memory. With `daemon` it has a child that leaves its session and ignores polite requests to end.
+"""
 
 import asyncio
 import json
+import os
+import subprocess
 import sys
 import uuid
 
 counts: dict[str, int] = {}
+STAY = "import signal, time\nfor n in (1, 2, 15): signal.signal(n, signal.SIG_IGN)\ntime.sleep(3600)"
+
+
+def result(session: str) -> dict[str, object]:
+    return {"session": session, "count": counts[session], "process": os.getpid()}
 
 
 def answer(method: str, session: str | None, body: bytes) -> tuple[int, dict[str, str], bytes]:
     if method == "OPTIONS":
         return 405, {}, b""
+    if method == "GET":
+        return 405, {"Allow": "POST"}, b""
     message = json.loads(body) if body else {}
     headers = {"Content-Type": "application/json"}
+    terms: dict[str, object] = {}
     if message.get("method") == "initialize":
         session = uuid.uuid4().hex
         counts[session] = 0
         headers["Mcp-Session-Id"] = session
+        terms = {"protocolVersion": "2025-11-25", "capabilities": {"tools": {}}}
     elif session not in counts:
         return 404, headers, b'{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Session not found"}}'
     else:
         counts[session] += 1
-    result = {"session": session, "count": counts[session]}
-    return 200, headers, json.dumps({"jsonrpc": "2.0", "id": message.get("id"), "result": result}).encode()
+    return 200, headers, json.dumps({"jsonrpc": "2.0", "id": message.get("id"), "result": terms | result(session)}).encode()
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -47,4 +60,26 @@ async def main() -> None:
     await server.serve_forever()
 
 
-asyncio.run(main())
+def speak() -> None:
+    """One session, on standard input and output."""
+    session = ""
+    for line in sys.stdin.buffer:
+        message = json.loads(line)
+        if "id" not in message:
+            continue
+        if message["method"] == "server/discover":
+            unknown = {"jsonrpc": "2.0", "id": message["id"], "error": {"code": -32601, "message": "Method not found"}}
+            print(json.dumps(unknown), flush=True)
+            continue
+        _, headers, content = answer("POST", session, line)
+        session = headers.get("Mcp-Session-Id", session)
+        print(content.decode(), flush=True)
+
+
+if "daemon" in sys.argv:
+    null = subprocess.DEVNULL
+    subprocess.Popen([sys.executable, "-I", "-S", "-c", STAY], start_new_session=True, stdin=null, stdout=null, stderr=null)
+if sys.argv[1] == "stdio":
+    speak()
+else:
+    asyncio.run(main())
