@@ -296,8 +296,11 @@ class Chaos:
             for sealed in list(worker.sessions):
                 worker.call(sealed)
             self.report.surviving += len(worker.sessions)
-        tree = {self.gateway.pid, *(found.pid for found in self.gateway.servers())}
-        self.report.zombies = len(until_gone(tree))
+        # A server that never waits for its own children is none of ours; all others are waited for by gateway and bridges.
+        ours = {self.gateway.pid, *(found.pid for found in self.victims(" bridge "))}
+        zombies = until_gone(ours)
+        self.report.zombies = len(zombies)
+        self.report.faults += [f"nobody waits for {zombie.pid}, a child of {zombie.parent}" for zombie in zombies]
         for name in ("answered", "failed", "lost", "moved"):
             setattr(self.report, name, sum(getattr(worker, name) for worker in self.workers))
         self.report.longest = max(worker.longest for worker in self.workers)
