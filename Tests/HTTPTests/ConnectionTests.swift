@@ -48,15 +48,35 @@ struct ConnectionTests {
         #expect(harness.channel.isActive)
     }
 
-    @Test("an answer before the end of the body ends the connection, and what follows is not looked at")
+    @Test("what comes of a body after its answer is dropped, and the next request is answered")
     func earlyAnswer() throws {
         for isInRoute in [true, false] {
             let harness = try ConnectionHarness()
-            if isInRoute { harness.onRoute = { $0.answer() } }
-            harness.onReceive = { harness, isEnd in if !isEnd { harness.answer() } }
+            if isInRoute { harness.onRoute = { if $0.notices == [.routed("/p")] { $0.answer() } } }
+            harness.onReceive = { harness, isEnd in
+                if !isEnd || harness.notices.last == .end { harness.answer() }
+            }
             harness.receive(post + "a")
             harness.receive("bc" + next)
-            #expect(harness.notices == [.routed("/p")] + (isInRoute ? [] : [.payload("a")]))
+            #expect(harness.notices == [.routed("/p")] + (isInRoute ? [] : [.payload("a")]) + [.routed("/next"), .end])
+            #expect(harness.sent() == "ok;ok;")
+            #expect(harness.channel.isActive)
+        }
+    }
+
+    @Test("an answer before the end of a body that is too long, or of unknown length, ends the connection")
+    func earlyAnswerToMuch() throws {
+        for head in [
+            "Content-Length: 5000000\r\n", "Transfer-Encoding: chunked\r\n",
+            "Content-Length: 3\r\nExpect: 100-continue\r\n",
+        ] {
+            let harness = try ConnectionHarness()
+            harness.onRoute = {
+                #expect($0.connection.closesAfterAnswer)
+                $0.answer()
+            }
+            harness.receive("POST /p HTTP/1.1\r\nHost: a\r\n" + head + "\r\n")
+            #expect(harness.notices == [.routed("/p")])
             #expect(harness.sent() == "ok;")
             #expect(!harness.channel.isActive)
         }

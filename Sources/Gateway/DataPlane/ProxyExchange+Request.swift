@@ -171,6 +171,7 @@ extension ProxyExchange {
             if !isRequestComplete, body.count > Self.keptBytes { client.pauseReading(true) }
         case .idle, .answered: break
         }
+        if isAnsweredEarly, isRequestComplete, stage.isForwarding { finish() }
     }
 
     /// Passes on what belongs to a session without looking at it, but for what must not be an array.

@@ -271,7 +271,9 @@ extension ProxyExchange {
 
     /// A write may end the connection, and with it the exchange, before it returns.
     private func pauseIfNeeded(_ upstream: UpstreamConnection) {
-        if self.upstream === upstream, !upstream.isWritable { client.pauseReading(true) }
+        guard self.upstream === upstream, !upstream.isWritable else { return }
+        // An instance that has answered and reads no more wants no more.
+        if isAnsweredEarly { finish() } else { client.pauseReading(true) }
     }
 
     private func noteSent(_ bytes: ByteBuffer) {
@@ -302,6 +304,7 @@ extension ProxyExchange {
     }
 
     func upstreamWritabilityChanged(isWritable: Bool) {
+        if isAnsweredEarly, !isWritable { return finish() }
         client.pauseReading(!isWritable)
     }
 

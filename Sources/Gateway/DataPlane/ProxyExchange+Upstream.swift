@@ -216,7 +216,7 @@ extension ProxyExchange {
         }
         if out.readableBytes > 0 { client.write(out) }
         if isEnd {
-            finish()
+            if isRequestComplete || !sendsRest { finish() }
         } else if endsAfterEvent {
             endStanding()
         } else if !client.isWritable {
@@ -259,7 +259,7 @@ extension ProxyExchange {
 
     // MARK: - The end
 
-    private func finish() {
+    func finish() {
         let connection = upstream
         let isComplete = isRequestComplete
         let keepAlive = !closesClient
@@ -268,8 +268,20 @@ extension ProxyExchange {
         client.finishAnswer(keepAlive: keepAlive)
     }
 
+    /// Lets the rest of a request that was answered early go on to its instance, where that reads on, so that both
+    /// connections may be used again (RFC 9110 §7.5).
+    ///
+    /// - Returns: `false` where that is of no use to anybody.
+    private var sendsRest: Bool {
+        guard !closesClient, let upstream, upstream.mayGoOn, upstream.isWritable else { return false }
+        isAnsweredEarly = true
+        isEventStream = false
+        return true
+    }
+
     /// The instance's connection ended, or it broke HTTP.
     func upstreamFailed(_ connection: UpstreamConnection) {
+        if isAnsweredEarly { return finish() }
         guard !hasAnswerBegun else { return failedInAnswer() }
         // The server had given the unused connection up when the request was on its way (RFC 9112 §9.3.1).
         if connection.isReused, !connection.hasAnswered, sendAgain() { return }

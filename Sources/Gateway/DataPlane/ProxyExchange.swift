@@ -128,6 +128,8 @@ final class ProxyExchange: RequestSink, Expiring {
 
     // The answer
     var hasAnswerBegun = false
+    /// Whether all of the answer was given, and the rest of the request still goes to the instance.
+    var isAnsweredEarly = false
     var answersInChunks = false
     /// Whether the answer is a stream that comments and a last event may be added to.
     var isEventStream = false
@@ -182,6 +184,7 @@ final class ProxyExchange: RequestSink, Expiring {
         affinity = nil
         hasRetried = false
         hasAnswerBegun = false
+        isAnsweredEarly = false
         answersInChunks = false
         isEventStream = false
         isCheckedOnTheWay = false

@@ -59,6 +59,8 @@ final class UpstreamConnection: ChannelInboundHandler, Expiring {
 
     /// Whether it can take a request.
     var isOpen: Bool { phase != .closed && phase != .connecting }
+    /// Whether the server goes on after the answer that it gives.
+    var mayGoOn: Bool { phase == .body && keepsAlive }
     /// Whether what is written leaves soon.
     var isWritable: Bool { handlerContext?.channel.isWritable ?? false }
 

@@ -23,6 +23,9 @@ public struct HTTPServerConfiguration: Sendable {
     public var halfClosedTimeout = TimeAmount.seconds(30)
     /// How long what a client still sends is read and thrown away after an early answer, so that the answer arrives.
     public var lingerTimeout = TimeAmount.seconds(2)
+    /// How much of a body is taken and thrown away after its request was answered, so that the connection goes on; with
+    /// more to come, or where it is not known how much, the connection ends.
+    public var discardedBytes = 1 << 20
     /// How long requests under way may go on after the server was asked to stop.
     public var drainTimeout = TimeAmount.seconds(10)
     /// How often deadlines are looked at; they are met to within this.

@@ -69,6 +69,7 @@ extension HTTPServerConnection {
         framing = head.framing
         mustSendContinue = head.expectsContinue
         hasAnswerBegun = false
+        isDiscarding = false
         phase = framing.isComplete ? .answer : .body
         phaseDeadline =
             framing.isComplete
@@ -77,12 +78,12 @@ extension HTTPServerConnection {
             head: head, bytes: UnsafeRawBufferPointer(rebasing: bytes[..<head.length]), scanner: context.scanner)
         let sink = router.route(view, on: self)
         // A router may have answered already, and the answer may have ended the connection.
-        if phase == .answer || phase == .body { self.sink = sink }
+        if phase == .answer || phase == .body, !isDiscarding { self.sink = sink }
     }
 
     /// - Returns: whether there may be more to do at once.
     private func parseBody() -> Bool {
-        guard let sink else { return false }
+        guard let sink else { return isDiscarding && parseDiscarded() }
         guard pending.readableBytes > 0 else {
             // The client may be waiting for us; what came with the head was not all.
             if mustSendContinue, !isReadingPausedBySink { sendContinueIfAwaited() }
@@ -118,6 +119,44 @@ extension HTTPServerConnection {
             refuse(error)
             return false
         }
+    }
+
+    /// Whether the rest of the present body may be taken after the answer: it is known how much it is, and little.
+    ///
+    /// A client that waits for `100 Continue` may never send it (RFC 9110 §10.1.1).
+    var takesRest: Bool {
+        guard !mustSendContinue, !isInputClosed, let length = framing.remainingLength else { return false }
+        return length <= UInt64(context.configuration.discardedBytes)
+    }
+
+    /// The request was answered before all of it was here: the rest is taken, so that the connection goes on
+    /// (RFC 9110 §7.5).
+    func discardRest() {
+        isDiscarding = true
+        phaseDeadline = context.sweep.deadline(after: context.configuration.bodyTimeout)
+        if !isParsing { parse() }
+    }
+
+    /// - Returns: whether there may be more to do at once.
+    private func parseDiscarded() -> Bool {
+        guard pending.readableBytes > 0 else { return false }
+        guard let count = try? pending.withUnsafeReadableBytes({ try framing.take($0) }) else {
+            close()
+            return false
+        }
+        pending.moveReaderIndex(forwardBy: count)
+        guard framing.isComplete else {
+            phaseDeadline = context.sweep.deadline(after: context.configuration.bodyTimeout)
+            return true
+        }
+        isDiscarding = false
+        if context.isDraining {
+            linger()
+            return false
+        }
+        phase = .head
+        phaseDeadline = context.sweep.deadline(after: context.configuration.idleTimeout)
+        return true
     }
 
     private func deliver(_ bytes: ByteBuffer, to sink: any RequestSink) {

@@ -64,6 +64,8 @@ final class HTTPServerConnection: ClientLeg, ChannelInboundHandler, RemovableCha
     var phaseDeadline = NIODeadline.distantFuture
     /// When the client has taken nothing for too long, while there is more than enough for it to take.
     var writeDeadline = NIODeadline.distantFuture
+    /// Whether the present request was answered and the rest of its body is thrown away.
+    var isDiscarding = false
     /// Whether so much waits to be sent that nothing should be added.
     var isBlocked = false
     /// How many bytes were written since the connection began.
@@ -77,7 +79,8 @@ final class HTTPServerConnection: ClientLeg, ChannelInboundHandler, RemovableCha
 
     override var isWritable: Bool { channel.isWritable }
     override var closesAfterAnswer: Bool {
-        !keepsAlive || context.isDraining || phase == .body || (isInputClosed && pending.readableBytes == 0)
+        !keepsAlive || context.isDraining || (phase == .body && !takesRest)
+            || (isInputClosed && pending.readableBytes == 0)
     }
     override var isOpen: Bool { phase != .closed && phase != .linger }
     /// When the present wait ends.
@@ -106,7 +109,8 @@ final class HTTPServerConnection: ClientLeg, ChannelInboundHandler, RemovableCha
         let isRequestComplete = phase == .answer
         sink = nil
         isReadingPausedBySink = false
-        guard keepAlive, keepsAlive, isRequestComplete, !context.isDraining else { return linger() }
+        guard keepAlive, keepsAlive, isRequestComplete || takesRest, !context.isDraining else { return linger() }
+        guard isRequestComplete else { return discardRest() }
         phase = .head
         phaseDeadline = context.sweep.deadline(after: context.configuration.idleTimeout)
         if !isParsing { parse() }

@@ -12,9 +12,6 @@ public struct HTTP2Configuration: Sendable {
     public var streamWindow = 256 << 10
     /// How many bytes of all bodies of a connection may be on their way or wait here.
     public var connectionWindow = 1 << 20
-    /// How many bytes of a body that nobody wants any more are taken and thrown away, so that its sender comes to read the
-    /// answer.
-    public var discardedBytes = 1 << 20
     /// How many requests a client may take back before they are answered, within ``cancellationPeriod``; one that takes
     /// back more is out to make work (CVE-2023-44487).
     public var maximumCancellations = 400

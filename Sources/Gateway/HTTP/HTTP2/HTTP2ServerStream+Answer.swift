@@ -164,7 +164,7 @@ extension HTTP2ServerStream {
         connection.heldBytes -= waiting
         discarded += waiting
         phaseDeadline = context.sweep.deadline(after: context.configuration.lingerTimeout)
-        guard discarded <= context.configuration.http2.discardedBytes else { return stopTaking() }
+        guard discarded <= context.configuration.discardedBytes else { return stopTaking() }
         giveBack()
         connection.giveBack()
     }

@@ -201,7 +201,7 @@ final class HTTP2ServerStream: ClientLeg, Expiring {
     private func discard(_ bytes: ByteBuffer, isEnd: Bool) {
         if isEnd { isRequestComplete = true }
         discarded += bytes.readableBytes
-        if !isRequestComplete, discarded > context.configuration.http2.discardedBytes { stopTaking() }
+        if !isRequestComplete, discarded > context.configuration.discardedBytes { stopTaking() }
     }
 
     /// Lets the client send as much as was taken.
@@ -229,7 +229,7 @@ final class HTTP2ServerStream: ClientLeg, Expiring {
             // Where the connection takes nothing either, nothing would tell the client.
             if channel.isWritable { reset(.cancel) } else { connection.reset() }
         } else if isAnswerComplete {
-            phaseDeadline = .distantFuture
+            phaseDeadline = context.sweep.deadline(after: context.configuration.lingerTimeout)
             stopTaking()
         } else {
             refuse(status: 408, "the request did not arrive in time")
@@ -277,7 +277,7 @@ final class HTTP2ServerStream: ClientLeg, Expiring {
         held = ByteBuffer()
         head = ByteBuffer()
         answerHead = ByteBuffer()
-        if let sink, !isAnswerComplete {
+        if let sink, !isAnswerComplete || !isRequestComplete {
             self.sink = nil
             sink.clientGone()
         }
