@@ -36,7 +36,8 @@ struct StandingStreamTests {
             async let call = gateway.post(toolCall())
             let busy = try await server.accept()
             _ = try await busy.request()
-            try await busy.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            // It must not carry the stream that follows: that one is waited for as a new connection.
+            try await busy.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok")
             #expect(try await call.status == 200)
             // Whoever goes makes room.
             streams[0].client.close()
