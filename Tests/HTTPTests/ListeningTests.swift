@@ -108,7 +108,8 @@ struct ListeningTests {
         await #expect(throws: ListenError.self) {
             try await withServer(answer: echo) { server in
                 // Not accepting any more is what the system can make of a listening socket behind our back.
-                for descriptor in 3..<Int32(min(getdtablesize(), 100_000)) where Self.isListening(descriptor, port: server.port) {
+                for descriptor in 3..<Int32(min(getdtablesize(), 100_000))
+                where Self.isListening(descriptor, port: server.port) {
                     shutdown(descriptor, Int32(SHUT_RD))
                 }
                 await server.stopped()

@@ -34,7 +34,7 @@ final class AnsweringServer: Sendable {
         self.seen = seen
     }
 
-    static func listen(port: Int = 0) async throws -> AnsweringServer {
+    static func listen(host: String = "127.0.0.1", port: Int = 0) async throws -> AnsweringServer {
         let seen = Seen()
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -43,7 +43,7 @@ final class AnsweringServer: Sendable {
                     try channel.pipeline.syncOperations.addHandler(Handler(seen))
                 }
             }
-            .bind(host: "127.0.0.1", port: port).get()
+            .bind(host: host, port: port).get()
         return AnsweringServer(channel, seen)
     }
 

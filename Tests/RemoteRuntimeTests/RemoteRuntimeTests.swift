@@ -78,24 +78,26 @@ struct RemoteRuntimeTests {
 
     @Test("a server that is away is no hindrance for the others, and is taken up when it comes")
     func away() async throws {
-        let first = try await AnsweringServer.listen()
-        let second = try await AnsweringServer.listen()
+        // An address of its own: nobody else's server takes the port while nothing listens there.
+        let host = "127.0.0.9"
+        let first = try await AnsweringServer.listen(host: host)
+        let second = try await AnsweringServer.listen(host: host)
         let port = second.port
         try await second.close()
         let driver = runtime()
         try await with(driver) {
-            _ = try await driver.apply(self.spec([first.port, port]))
+            _ = try await driver.apply(self.spec([first.port, port], host: host))
             let status = try await self.state(driver) {
                 $0?.readyReplicas == 1 && $0?.instances.last?.phase == .backingOff
             }
             #expect(status?.instances.last?.reason != nil)
             #expect(status?.instances.last?.endpoint == nil)
-            let back = try await AnsweringServer.listen(port: port)
+            let back = try await AnsweringServer.listen(host: host, port: port)
             _ = try await self.state(driver) { $0?.readyReplicas == 2 }
             try await back.close()
             let gone = try await self.state(driver) { $0?.instances.last?.phase == .unready }
             #expect(gone?.instances.last?.endpoint != nil, "sessions may go on when it is back")
-            let again = try await AnsweringServer.listen(port: port)
+            let again = try await AnsweringServer.listen(host: host, port: port)
             _ = try await self.state(driver) { $0?.readyReplicas == 2 }
             try await again.close()
         }
