@@ -227,7 +227,6 @@ def test_a_method_that_a_path_does_not_have_is_405(
         b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n: b\r\n\r\n", b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nno colon\r\n\r\n",
         b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nA: b\x00c\r\n\r\n", b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nA\x00: b\r\n\r\n",
         b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\rX: y\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 64 + b"\r\n\r\n",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"POST /adapters HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: x\r\n\r\n",
         b"POST /adapters HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -1\r\n\r\n",
         b"POST /adapters HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: +1\r\n\r\nx",

@@ -186,7 +186,7 @@ def test_help_names_every_setting(tmp_path: Path) -> None:
 def test_the_documentation_has_just_the_settings_that_there_are() -> None:
     table = (ROOT / "docs" / "configuration.md").read_text().partition("## Settings")[2].partition("\n## ")[0]
     documented = set(re.findall(r"^\| `([^`]+)`<br>`(MCP_GATEWAY_[A-Z_]+)`", table, re.MULTILINE))
-    real = set(re.findall(r"^ +(\S+)  \((MCP_GATEWAY_[A-Z_]+), default", run("serve", "--help").stdout, re.MULTILINE))
+    real = set(re.findall(r"^ +(\S+)\s+\((MCP_GATEWAY_[A-Z_]+),\s+default", run("serve", "--help").stdout, re.MULTILINE))
     assert documented == real
 
 
