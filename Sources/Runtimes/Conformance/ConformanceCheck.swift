@@ -43,7 +43,9 @@ public struct ConformanceCheck: Sendable, CustomStringConvertible {
             group.addTask { try await LegalStates.watch(context.driver) }
             let outcome: Result<Void, any Error>
             do {
-                try await context.withDeadline("the check") { try await body(context) }
+                try await context.withDeadline("the check", within: ConformanceContext.checkPatience) {
+                    try await body(context)
+                }
                 outcome = .success(())
             } catch {
                 outcome = .failure(error)

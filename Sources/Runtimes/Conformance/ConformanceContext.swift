@@ -3,6 +3,7 @@
 import Logging
 import RuntimeContract
 import ServiceLifecycle
+import Synchronization
 
 /// What a check works with.
 struct ConformanceContext: Sendable {
@@ -11,6 +12,8 @@ struct ConformanceContext: Sendable {
 
     /// How long anything that should happen may take, on a machine with much to do.
     static let patience: Duration = .seconds(60)
+    /// How long a whole check may take, which is many such things one after the other.
+    static let checkPatience: Duration = .seconds(300)
 
     init(_ harness: any ConformanceHarness) {
         self.harness = harness
@@ -72,15 +75,18 @@ struct ConformanceContext: Sendable {
         _ what: String, line: UInt = #line, _ condition: @escaping @Sendable (RuntimeSnapshot) -> Bool
     ) async throws -> RuntimeSnapshot {
         let driver = driver
-        return try await withDeadline(what, line: line) {
-            var last: RuntimeSnapshot?
-            for await snapshot in driver.observe() {
-                if condition(snapshot) { return snapshot }
-                last = snapshot
+        let last = Mutex<RuntimeSnapshot?>(nil)
+        do {
+            return try await withDeadline(what, line: line) {
+                for await snapshot in driver.observe() {
+                    if condition(snapshot) { return snapshot }
+                    last.withLock { $0 = snapshot }
+                }
+                throw ConformanceFailure(message: "\(what): not seen before the states ended", line: line)
             }
-            throw ConformanceFailure(
-                message: "\(what): not seen before the states ended; the last was \(String(describing: last))",
-                line: line)
+        } catch let failure as ConformanceFailure {
+            let state = last.withLock { String(describing: $0?.workloads) }
+            throw ConformanceFailure(message: "\(failure.message); the last state was \(state)", line: line)
         }
     }
 
@@ -103,13 +109,14 @@ struct ConformanceContext: Sendable {
 
     /// Runs `body`, and fails if it takes too long.
     func withDeadline<T: Sendable>(
-        _ what: String, line: UInt = #line, _ body: @escaping @Sendable () async throws -> T
+        _ what: String, within patience: Duration = Self.patience, line: UInt = #line,
+        _ body: @escaping @Sendable () async throws -> T
     ) async throws -> T {
         try await withThrowingTaskGroup(of: T.self) { group in
             group.addTask { try await body() }
             group.addTask {
-                try await Task.sleep(for: Self.patience)
-                throw ConformanceFailure(message: "\(what): not within \(Self.patience)", line: line)
+                try await Task.sleep(for: patience)
+                throw ConformanceFailure(message: "\(what): not within \(patience)", line: line)
             }
             defer { group.cancelAll() }
             return try require(try await group.next(), what, line: line)
