@@ -3,26 +3,41 @@
 #
 # Sourced by dev/cluster: certificates, etcd, API server, controllers and scheduler.
 
-# Starts what runs behind a name; its log and process id are kept.
+# Starts what runs behind a name; its log, its process id and what tells it from others are kept. The lock is not handed on.
 start() {
     local name=$1
     shift
-    setsid "$@" >"$running/log/$name.log" 2>&1 </dev/null &
+    setsid "$@" >"$running/log/$name.log" 2>&1 </dev/null 9>&- &
     echo $! >"$running/$name.pid"
+    identity $! >"$running/$name.life" || true
 }
 
-is_running() { [ -f "$running/$1.pid" ] && kill -0 "$(cat "$running/$1.pid")" 2>/dev/null; }
+# Whether the process behind a name is the one that was started, and not another one that has got its number.
+is_running() {
+    local id life
+    id=$(cat "$running/$1.pid" 2>/dev/null) && life=$(cat "$running/$1.life" 2>/dev/null) || return 1
+    [ -n "$life" ] && [ "$(identity "$id")" = "$life" ]
+}
 
-# Waits until a command succeeds; fails with the log of the process when that ends, or after a minute.
+# Whether the whole cluster runs and answers.
+is_up() {
+    local name
+    for name in etcd apiserver controllers scheduler containerd kubelet; do is_running "$name" || return 1; done
+    kubectl --kubeconfig "$running/admin.kubeconfig" --request-timeout 10s get --raw /readyz >/dev/null 2>&1
+}
+
+# Waits until a command succeeds; fails with the log of the process when that ends, or after three minutes: a machine may
+# have much else to do.
 wait_for() {
-    local name=$1 what=$2 try
+    local name=$1 what=$2 deadline=$((SECONDS + 180))
     shift 2
-    for try in $(seq 300); do
+    while [ "$SECONDS" -lt "$deadline" ]; do
         if "$@" >/dev/null 2>&1; then return; fi
         is_running "$name" || { tail -n 5 "$running/log/$name.log" >&2; fail "$name has ended; see $running/log/$name.log"; }
         sleep 0.2
     done
-    fail "$what: not within a minute; see $running/log/$name.log"
+    tail -n 5 "$running/log/$name.log" >&2
+    fail "$what: not within three minutes; see $running/log/$name.log"
 }
 
 # certificate FILE COMMON-NAME ORGANISATION [ALTERNATIVE-NAMES]
@@ -64,9 +79,7 @@ CONFIG
 
 start_control_plane() {
     local pki=$running/pki etcd=$((port + 1)) name
-    if is_running apiserver; then return; fi
     say "Starting the control plane"
-    rm -rf "$running"
     mkdir -p "$running/log"
     make_certificates
     for name in admin controllers scheduler node; do kubeconfig "$name"; done
@@ -107,22 +120,6 @@ start_api_server() {
         --kubelet-certificate-authority="$pki/ca.crt" --kubelet-preferred-address-types=Hostname
 }
 
-# stop NAME...: ends the processes of these names, and waits for it.
-stop() {
-    local name pid try
-    for name in "$@"; do
-        is_running "$name" || continue
-        pid=$(cat "$running/$name.pid")
-        kill "$pid" 2>/dev/null || true
-        for try in $(seq 50); do
-            kill -0 "$pid" 2>/dev/null || break
-            [ "$try" != 40 ] || kill -9 "$pid" 2>/dev/null || true
-            sleep 0.2
-        done
-        rm -f "$running/$name.pid"
-    done
-}
-
 stop_cluster() {
     export KUBECONFIG=$running/admin.kubeconfig
     if is_running kubelet && is_running apiserver; then
@@ -131,7 +128,7 @@ stop_cluster() {
             --wait=false >/dev/null 2>&1 || true
         timeout 30 kubectl delete pods --all-namespaces --all --grace-period=1 >/dev/null 2>&1 || true
     fi
-    stop kubelet scheduler controllers apiserver etcd
-    stop_node
-    rm -rf "$running"
+    end_leftovers
+    # Ended in order: what there is of images is whole.
+    rm -f "$containers/used-since"
 }

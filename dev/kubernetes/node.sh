@@ -4,11 +4,18 @@
 # Sourced by dev/cluster: containerd, the network of pods, the kubelet, and images.
 
 start_node() {
-    if is_running kubelet; then return; fi
     say "Starting the node"
     write_container_settings
-    is_running containerd || start containerd containerd -c "$containers/config.toml"
+    start containerd containerd -c "$containers/config.toml"
     wait_for containerd "containerd answers" containers version
+    if [ -n "$(containers containers list -q)" ]; then
+        # Pods that were not ended: nobody is to find them, and containerd itself has read of them at its start.
+        remove_containers
+        # shellcheck disable=SC2046
+        end_processes TERM 10 $(processes_of_cluster containerd)
+        start containerd containerd -c "$containers/config.toml"
+        wait_for containerd "containerd answers" containers version
+    fi
     if ! containers images list -q | grep -q '^cluster.local/pause:1$'; then
         # What holds the network of a pod: a busybox that sleeps.
         local folder
@@ -90,23 +97,4 @@ imageGCHighThresholdPercent: 100
 # Pods that have ended are looked at once in this time before they are gone.
 syncFrequency: 5s
 CONFIG
-}
-
-# Whatever is left of pods, then containerd itself. Only what is below our own folders is touched.
-stop_node() {
-    local item
-    if is_running containerd; then
-        for item in $(containers tasks list -q 2>/dev/null); do
-            containers tasks kill --signal 9 "$item" 2>/dev/null || true
-        done
-        for item in $(containers containers list -q 2>/dev/null); do
-            containers tasks rm --force "$item" >/dev/null 2>&1 || true
-            containers containers rm "$item" 2>/dev/null || true
-        done
-        stop containerd
-    fi
-    awk -v one="$running/" -v two="$containers/state/" 'index($2, one) == 1 || index($2, two) == 1 {print $2}' \
-        /proc/mounts | sort -r | xargs -r -n 1 umount 2>/dev/null || true
-    if ip link show mcpgw0 >/dev/null 2>&1; then ip link delete mcpgw0 || true; fi
-    rm -rf /var/lib/cni/networks/mcp-gateway-cluster
 }
