@@ -130,7 +130,7 @@ final class BusConnection {
         let service = "org.freedesktop.systemd1.Service"
         var state = UnitState()
         state.isLoaded = try property("LoadState", "s", of: path, unitInterface) { message in
-            // A transient unit may be "bad-setting" after the manager was executed anew, and runs nevertheless.
+            // A unit whose file can't be read any more is "bad-setting", and runs nevertheless.
             message.readText() != "not-found"
         }
         guard state.isLoaded else { return state }

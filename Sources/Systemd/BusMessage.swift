@@ -47,6 +47,15 @@ final class BusMessage {
         try check(sd_bus_message_close_container(pointer))
     }
 
+    private static func doublingDollars(_ text: String) -> String {
+        var doubled = ""
+        for scalar in text.unicodeScalars {
+            doubled.unicodeScalars.append(scalar)
+            if scalar == "$" { doubled.unicodeScalars.append(scalar) }
+        }
+        return doubled
+    }
+
     func append(_ property: UnitProperty) throws(SystemdError) {
         try container("r", "sv") { () throws(SystemdError) in
             try append(property.name)
@@ -60,12 +69,13 @@ final class BusMessage {
             case .texts(_, let texts):
                 try container("v", "as") { () throws(SystemdError) in try append(texts) }
             case .execute(let path, let arguments):
-                try container("v", "a(sasas)") { () throws(SystemdError) in
-                    try container("a", "(sasas)") { () throws(SystemdError) in
-                        try container("r", "sasas") { () throws(SystemdError) in
+                try container("v", "a(sasb)") { () throws(SystemdError) in
+                    try container("a", "(sasb)") { () throws(SystemdError) in
+                        try container("r", "sasb") { () throws(SystemdError) in
                             try append(path)
-                            try append(arguments)
-                            try append(["no-env-expand"])
+                            // Over the bus, too, `$VAR` is expanded, and `$$` is a dollar.
+                            try append(arguments.map(Self.doublingDollars))
+                            try append(false)
                         }
                     }
                 }

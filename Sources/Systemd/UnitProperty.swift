@@ -18,8 +18,9 @@ public enum UnitProperty: Hashable, Sendable {
     var name: String {
         switch self {
         case .text(let name, _), .flag(let name, _), .number(let name, _), .texts(let name, _): name
-        // Over the bus, too, systemd expands `$VAR` in ExecStart; only the newer form can say not to.
-        case .execute: "ExecStartEx"
+        // Not ExecStartEx, which can say that nothing is to be expanded: systemd 252 writes that word into the unit's file,
+        // can't read it when it is executed anew, and refuses to hold the unit from then on.
+        case .execute: "ExecStart"
         case .environmentFile: "EnvironmentFiles"
         }
     }

@@ -24,4 +24,7 @@ public struct UnitState: Hashable, Sendable {
 
     /// Whether nothing of it runs.
     public var hasEnded: Bool { active == "inactive" || active == "failed" }
+
+    /// Whether the main process has ended, and the manager still waits for others of the unit.
+    public var mainHasEnded: Bool { active == "deactivating" && mainProcess == 0 && exitCode != 0 }
 }

@@ -6,15 +6,17 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from harness import raw
 from harness.api import ControlPlane
 from harness.clients import call, legacy_client
 from harness.gateway import Gateway
-from harness.places import BINARY, ROOT, SAMPLES_PYTHON
+from harness.places import BINARY, ROOT, SAMPLES_PYTHON, TESTS
 from harness.waiting import until
 
 SCOPE = os.environ.get("MCP_GATEWAY_TEST_SYSTEMD", "")
@@ -71,6 +73,24 @@ async def test_a_session_goes_on_when_the_gateway_is_killed(unit_gateway: Gatewa
     status = api.status("lasting")
     assert status["instances"][0]["restarts"] == 0
     assert unit_gateway.log.count("instance taken over") == 2
+
+
+@pytest.mark.parametrize("what", ["daemon-reload", "daemon-reexec"])
+async def test_a_session_goes_on_when_the_manager_reads_its_units_anew_and_the_gateway_is_killed(
+    unit_gateway: Gateway, what: str
+) -> None:
+    api = ControlPlane(unit_gateway)
+    api.deploy("lasting", "mcp-example")
+    async with legacy_client(unit_gateway.mcp("lasting")) as client:
+        assert await call(client, "count") == 1
+        systemctl(what)
+        unit_gateway.signal(signal.SIGKILL)
+        unit_gateway.wait()
+        unit_gateway.start()
+        assert await call(client, "count") == 2
+    assert len(units()) == 1
+    [unit] = units()
+    assert systemctl("show", "--value", "-p", "LoadState", unit).strip() == "loaded"
 
 
 async def test_a_rollout_goes_on_when_the_gateway_is_killed(unit_gateway: Gateway) -> None:
@@ -145,6 +165,23 @@ def test_a_killed_server_starts_again_and_its_log_is_kept(unit_gateway: Gateway)
     assert len(api.request("GET", "/adapters/mortal/logs?tailLines=1").text.splitlines()) == 1
 
 
+def test_what_a_dead_server_leaves_behind_holds_up_nothing(unit_gateway: Gateway) -> None:
+    api = ControlPlane(unit_gateway)
+    counting = [str(TESTS / "servers" / "counting.py"), "{port}", "daemon"]
+    body = {"name": "leaving", "command": sys.executable, "arguments": counting, "gracePeriodSeconds": 60}
+    assert api.request("POST", "/adapters", json=body).status_code == 201
+    api.wait_until_ready("leaving")
+    answer, session = raw.initialize(unit_gateway.port, "/adapters/leaving/mcp")
+    os.kill(answer.json["result"]["process"], signal.SIGKILL)
+
+    def is_told() -> bool:
+        count = raw.rpc("tools/call", {"name": "count"})
+        return raw.send(unit_gateway.port, "POST", "/adapters/leaving/mcp", count, session).status == 404
+
+    until(is_told, "the session is over, and not only when the grace period is", 30)
+    api.wait_until_ready("leaving")
+
+
 def test_a_followed_log_goes_on_with_new_lines(unit_gateway: Gateway) -> None:
     api = ControlPlane(unit_gateway)
     api.deploy("chatty", "tricks")
@@ -161,8 +198,6 @@ def test_a_followed_log_goes_on_with_new_lines(unit_gateway: Gateway) -> None:
 
         until(lambda: has(b"Uvicorn running"), "the beginning is there", seconds=10)
         # The server logs each request.
-        from harness import raw
-
         raw.initialize(unit_gateway.port, "/adapters/chatty/mcp")
         until(lambda: has(b"POST /mcp"), "a new line is there", seconds=10)
         assert follower.poll() is None, "it follows on"

@@ -19,6 +19,7 @@ from harness.api import ControlPlane
 from harness.callers import Answer, Caller
 from harness.gateway import Gateway
 from harness.places import TESTS
+from harness.units import Scope, UnitGateway
 from harness.waiting import until
 
 COUNTING = [str(TESTS / "servers" / "counting.py")]
@@ -39,6 +40,7 @@ class Report:
     """What a run was and what it found."""
 
     seed: int
+    launcher: str
     seconds: float = 0
     kills: dict[str, int] = field(default_factory=dict)
     answered: int = 0
@@ -57,7 +59,7 @@ class Report:
     @property
     def table(self) -> str:
         rows = {
-            "seconds, seed": f"{self.seconds:.0f}, {self.seed}",
+            "launcher, seconds, seed": f"{self.launcher}, {self.seconds:.0f}, {self.seed}",
             "killed": ", ".join(f"{count} {kind}" for kind, count in sorted(self.kills.items())),
             "requests answered / failed as lost ones may": f"{self.answered} / {self.failed}",
             "sessions told of their loss by 404": self.lost,
@@ -85,7 +87,7 @@ class Worker(Caller):
     def __init__(self, chaos: "Chaos", adapter: str, number: int) -> None:
         super().__init__(lambda: [chaos.port], f"/adapters/{adapter}/mcp", chaos.seed + number, chaos.stop)
         self.chaos, self.adapter = chaos, adapter
-        # sealed id → the server's id, its count, how many calls may have been counted unseen, the kills when it began
+        # sealed id → the server's id, its count, how many calls may have been counted unseen, the server that it began on
         self.sessions: dict[str, list] = {}
         self.moved = 0
 
@@ -98,7 +100,6 @@ class Worker(Caller):
 
     def open(self) -> None:
         params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "chaos", "version": "1"}}
-        kills = self.chaos.kill_count
         answer = self.post(raw.rpc("initialize", params), None)
         if answer is None or answer[0] != 200:
             self.note(answer)
@@ -108,15 +109,18 @@ class Worker(Caller):
         message = read(answer)
         if "error" in message:
             return
-        self.sessions[answer[1]["mcp-session-id"]] = [message["result"]["session"], 0, 0, kills]
+        result = message["result"]
+        # None where it has ended already; a session that is moved is lost with its gateway, which needs no other reason.
+        server = processes.process(result["process"])
+        self.sessions[answer[1]["mcp-session-id"]] = [result["session"], 0, 0, server]
 
     def call(self, sealed: str) -> None:
         state = self.sessions[sealed]
         answer = self.post(raw.rpc("tools/call", {"name": "count"}), sealed)
         if answer is not None and answer[0] == 404:
             self.lost += 1
-            if self.chaos.kill_count == state[3]:
-                self.faults.append("a session was lost though nothing was killed")
+            if state[3] and not gone(state[3]):
+                self.faults.append(f"a session on {self.adapter} was lost though its server lives: {state[3]}")
             del self.sessions[sealed]
             return
         message = read(answer) if answer is not None and answer[0] == 200 else {}
@@ -145,15 +149,17 @@ class Chaos:
 
     def __init__(self, directory: Path, seed: int, sessions: int = 200) -> None:
         self.seed, self.random = seed, random.Random(seed)
-        self.report = Report(seed)
+        self.scope = Scope.of_this_run()
+        self.report = Report(seed, f"systemd ({self.scope.name})" if self.scope else "child processes")
         self.stop = threading.Event()
-        self.kill_count = 0
         self.disk = directory / "gateway"
         self.disk.mkdir(parents=True)
         # A full disk is part of it where this user may mount one.
         mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "chaos", str(self.disk)]
         self.has_disk = os.geteuid() == 0 and subprocess.run(mount, capture_output=True).returncode == 0
-        self.gateway = Gateway(self.disk)
+        if self.scope:
+            self.scope.own(directory, self.disk)
+        self.gateway = UnitGateway(self.disk, self.scope) if self.scope else Gateway(self.disk)
         self.gateway.log_file = directory / "gateway.log"
         self.gateway._others = processes.adopted()
         self.api = ControlPlane(self.gateway)
@@ -198,6 +204,9 @@ class Chaos:
 
     def harm(self) -> None:
         kinds = {"server": 8, "bridge": 2, "grandchild": 4, "gateway": 1, "disk": 1 if self.has_disk else 0}
+        if self.scope:
+            # What runs outlives a manager that is executed anew, and ends with one that is stopped.
+            kinds |= {"manager": 1, "manager_with_all": 0.2 if self.scope.can_restart else 0}
         kind = self.random.choices(list(kinds), list(kinds.values()))[0]
         if getattr(self, f"harm_{kind}")():
             self.report.kills[kind] = self.report.kills.get(kind, 0) + 1
@@ -212,11 +221,8 @@ class Chaos:
         return True
 
     def end_process(self, number: int) -> None:
-        # Counted before, so that nobody can see the loss and not the reason; and after it, for sessions that began between.
-        self.kill_count += 1
         with contextlib.suppress(ProcessLookupError):
             os.kill(number, signal.SIGKILL)
-        self.kill_count += 1
 
     def harm_server(self) -> bool:
         if self.random.random() < 0.5:
@@ -230,13 +236,21 @@ class Chaos:
         return self.kill(self.victims("SIG_IGN"))
 
     def harm_gateway(self) -> bool:
-        self.kill_count += 1
-        # What left its session outlives it, and is ended by the next start.
+        # What left its session outlives it, and is ended by the next start; units go on.
         self.gateway.signal(signal.SIGKILL)
         self.gateway.wait()
-        self.kill_count += 1
         self.gateway.start()
         self.port = self.gateway.port
+        return True
+
+    def harm_manager(self) -> bool:
+        assert self.scope
+        self.scope.systemctl("daemon-reexec")
+        return True
+
+    def harm_manager_with_all(self) -> bool:
+        assert self.scope
+        self.scope.restart()
         return True
 
     def harm_disk(self) -> bool:
@@ -313,8 +327,21 @@ class Chaos:
             except AssertionError as error:
                 self.report.strays = len(self.gateway.strays())
                 self.report.faults.append(str(error)[:1000])
+            if self.scope and (left := self.scope.units()):
+                self.report.strays += len(left)
+                self.report.faults.append(f"units that are left: {left}")
         if self.has_disk:
             subprocess.run(["umount", "--lazy", str(self.disk)], check=False)
+
+
+def gone(server: processes.Process, seconds: float = 1) -> bool:
+    """Whether it has ended, after some time at the latest."""
+    end = time.monotonic() + seconds
+    while processes.still_running([server]):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 def until_gone(parents: set[int], seconds: float = 5) -> list[processes.Process]:

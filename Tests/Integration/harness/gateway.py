@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from harness import processes
 from harness.places import BINARY, TEST_CATALOGUE
@@ -43,6 +44,8 @@ class Gateway:
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("MCP_GATEWAY_")}
         self.environment |= environment or {}
         self.log_file = directory / "gateway.log"
+        # Whose it is, as arguments of Popen; of whoever runs the tests by default.
+        self.identity: dict[str, Any] = {}
         self.url = ""
         self._process: subprocess.Popen[bytes] | None = None
         self._seen: list[Process] = []
@@ -78,7 +81,12 @@ class Gateway:
         self.directory.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env=self.environment
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=self.environment,
+                **self.identity,
             )
         processes.started_here(self._process.pid)
         assert self._process.stdout is not None

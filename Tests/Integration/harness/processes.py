@@ -67,6 +67,19 @@ def descendants(pid: int) -> list[Process]:
     return result
 
 
+def in_units(prefix: str) -> list[Process]:
+    """The living processes in control groups of units whose names begin like that."""
+    result = []
+    for entry in os.listdir("/proc"):
+        try:
+            group = Path(f"/proc/{entry}/cgroup").read_text() if entry.isdigit() else ""
+        except OSError:
+            continue
+        if f"/{prefix}" in group and (found := process(int(entry))) and found.is_alive:
+            result.append(found)
+    return result
+
+
 def still_running(processes: list[Process]) -> list[Process]:
     """Those that are alive and not a later process with the same pid."""
     now = [process(known.pid) for known in processes]

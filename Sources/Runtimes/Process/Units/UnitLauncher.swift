@@ -59,8 +59,7 @@ struct UnitLauncher: Launcher {
                 await ReadinessWatch(group: group, plan: running.plan, readiness: life.spec.readiness)
                     .run(reports, stop: stop) { manager.signal(unit, SIGKILL) }
             }
-            let state = await follower.wait(
-                until: { $0.hasEnded || $0.invocation != running.invocation }, unless: { stop.isLetGo })
+            let state = await waitForEnd(of: running, follower, stop)
             tasks.cancelAll()
             return (state, await tasks.next() ?? false)
         }
@@ -76,6 +75,18 @@ struct UnitLauncher: Launcher {
             return .startupTimedOut("no answer at \(running.plan.endpoint) within \(Int(limit)) ms")
         }
         return .exited(end)
+    }
+
+    /// Waits for the unit's end; `nil` when it is let go.
+    private func waitForEnd(of running: RunningUnit, _ follower: UnitFollower, _ stop: StopSignal) async -> UnitState? {
+        let isOver = { @Sendable (state: UnitState) in state.hasEnded || state.invocation != running.invocation }
+        let state = await follower.wait(
+            until: { isOver($0) || ($0.mainHasEnded && !stop.isRequested) }, unless: { stop.isLetGo })
+        guard let state, !isOver(state) else { return state }
+        // A server that died by itself has left processes behind, which could hold up the unit's end, and with it what its
+        // clients are told, for the whole grace period.
+        manager.signal(running.unit, SIGKILL)
+        return await follower.wait(until: isOver, unless: { stop.isLetGo })
     }
 
     func canRun(_ newer: WorkloadSpec, beside older: WorkloadSpec) -> Bool {
@@ -111,8 +122,9 @@ struct UnitLauncher: Launcher {
             guard state.active == "active", !state.invocation.isEmpty,
                 let mark = LaunchMark(environment: state.environment), mark.fingerprint == fingerprint
             else { continue }
+            let adopted = try await adopt(unit, life, state, mark)
             isTaken = true
-            return try await adopt(unit, life, state, mark)
+            return adopted
         }
         return nil
     }
@@ -129,7 +141,13 @@ struct UnitLauncher: Launcher {
     private func adopt(
         _ unit: String, _ life: Life, _ state: UnitState, _ mark: LaunchMark
     ) async throws(LaunchFailure) -> RunningUnit {
-        try await call { () throws(SystemdError) in try await manager.hold(unit) }
+        do throws(SystemdError) {
+            try await manager.hold(unit)
+        } catch  where error.code == .refused {
+            // A unit whose file the manager can't read any more runs none the less; only how it ends is not known then.
+        } catch {
+            throw LaunchFailure(message: error.message)
+        }
         if case .tcp(_, let port) = mark.endpoint { ports.reserve(port) }
         let earlier = await JournalReader.invocations(of: unit, manager.scope, maximum: 2)
         logs.began(life.instance, unit, state.invocation, earlier: earlier.reversed())
