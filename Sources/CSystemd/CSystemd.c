@@ -114,6 +114,7 @@ int csystemd_journal_send(const struct iovec *parts, int count) { return sd_jour
 CALL(sd_journal_open, (sd_journal * *journal, int flags), (journal, flags))
 RUN(sd_journal_close, (sd_journal * journal), (journal))
 CALL(sd_journal_add_match, (sd_journal * journal, const void *data, size_t size), (journal, data, size))
+CALL(sd_journal_add_disjunction, (sd_journal * journal), (journal))
 RUN(sd_journal_flush_matches, (sd_journal * journal), (journal))
 CALL(sd_journal_set_data_threshold, (sd_journal * journal, size_t size), (journal, size))
 CALL(sd_journal_seek_head, (sd_journal * journal), (journal))

@@ -22,6 +22,15 @@ final class Journal {
     func select(_ query: JournalQuery) throws(SystemdError) {
         try selectUnit(query.unit, query.scope)
         try match("_SYSTEMD_INVOCATION_ID=\(query.invocation)")
+        if let name = query.name {
+            // What was sent to the journal itself, and what was written to standard output: of that the journal may have
+            // noted no run, or the next one.
+            try match("_TRANSPORT=journal")
+            try match("_TRANSPORT=syslog")
+            _ = sd_journal_add_disjunction(journal)
+            try match("SYSLOG_IDENTIFIER=\(name)")
+            if query.scope == .user { try match("_UID=\(getuid())") }
+        }
         // Bounds the whole texts that sd_journal_get_data copies for us.
         sd_journal_set_data_threshold(journal, 0)
         if let tail = query.tail {

@@ -95,6 +95,7 @@ public final class JournalReader: Sendable {
         do throws(SystemdError) {
             let journal = try Journal()
             try journal.select(query)
+            var isFirst = true
             while true {
                 // Nothing is read ahead of the one who asks.
                 while desk.state.withLock({ !$0.isAsking && !$0.isClosed }) {
@@ -109,6 +110,14 @@ public final class JournalReader: Sendable {
                     lines = try journal.next(maximum: batch)
                     if lines.isEmpty, !hasEnded { continue }
                 }
+                if lines.isEmpty, !follow, isFirst {
+                    // The first wait only makes ready to wait (sd_journal_wait(3)).
+                    for _ in 0..<2 where lines.isEmpty {
+                        journal.wait(milliseconds: settleMilliseconds)
+                        lines = try journal.next(maximum: batch)
+                    }
+                }
+                isFirst = false
                 if lines.isEmpty {
                     desk.state.withLock { $0.isClosed = true }
                     return desk.answer(.success(nil))

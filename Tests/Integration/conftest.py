@@ -2,9 +2,12 @@
 """Fixtures: a gateway for each module, and one for each test that stops or breaks it."""
 
 import os
-from collections.abc import Iterator
+import traceback
+from collections.abc import Generator, Iterator
+from typing import Any
 
 import pytest
+import requests
 
 from harness import processes
 from harness.api import ControlPlane
@@ -31,6 +34,28 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     processes.adopt_orphans()
 
 
+FAILED = pytest.StashKey[bool]()
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from leaves(inner)
+    else:
+        yield error
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    """Shows what failed inside of the task groups of clients, which pytest cuts off at a depth of ten."""
+    report = yield
+    item.stash[FAILED] = report.failed
+    if call.excinfo and isinstance(call.excinfo.value, BaseExceptionGroup):
+        for leaf in leaves(call.excinfo.value):
+            report.sections.append(("What failed", "".join(traceback.format_exception(leaf))))
+    return report
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
@@ -46,6 +71,23 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 @pytest.fixture(scope="module")
 def api(gateway: Gateway) -> ControlPlane:
     return ControlPlane(gateway)
+
+
+@pytest.fixture(autouse=True)
+def leftovers(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Removes what a failed test leaves in the module's gateway, so that the next ones begin as it did."""
+    if "api" not in request.fixturenames:
+        yield
+        return
+    api: ControlPlane = request.getfixturevalue("api")
+    before = api.names()
+    yield
+    if request.node.stash.get(FAILED, False):
+        try:
+            for name in api.names() - before:
+                api.request("DELETE", f"/adapters/{name}")
+        except (AssertionError, requests.RequestException) as error:
+            print(f"what the test left can't be removed: {error}")
 
 
 @pytest.fixture

@@ -182,6 +182,23 @@ def test_what_a_dead_server_leaves_behind_holds_up_nothing(unit_gateway: Gateway
     api.wait_until_ready("leaving")
 
 
+@pytest.mark.skipif(SCOPE != "system", reason="only root can stop the journal, which is the same with either manager")
+def test_the_log_of_a_server_that_ended_before_the_journal_looked_is_there(unit_gateway: Gateway, tmp_path: Path) -> None:
+    api = ControlPlane(unit_gateway)
+    script = f"[ -e {tmp_path}/second ] && exec sleep 1000; touch {tmp_path}/second; echo no luck; exit 7"
+    journal = int(systemctl("show", "--value", "-p", "MainPID", "systemd-journald"))
+    os.kill(journal, signal.SIGSTOP)
+    try:
+        body = {"name": "hasty", "command": "/bin/sh", "arguments": ["-c", script]}
+        assert api.request("POST", "/adapters", json=body).status_code == 201
+        until(lambda: api.status("hasty")["instances"][0].get("restarts") == 1 and units(), "its second life began", 20)
+    finally:
+        os.kill(journal, signal.SIGCONT)
+    until(lambda: "no luck" in api.request("GET", "/adapters/hasty/logs?previous=true").text, "its log is there", 20)
+    assert "no luck" not in api.request("GET", "/adapters/hasty/logs").text
+    api.delete("hasty")
+
+
 def test_a_followed_log_goes_on_with_new_lines(unit_gateway: Gateway) -> None:
     api = ControlPlane(unit_gateway)
     api.deploy("chatty", "tricks")

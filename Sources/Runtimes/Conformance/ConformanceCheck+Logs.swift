@@ -68,9 +68,7 @@ extension ConformanceCheck {
                 }
                 // Cancelled in the next line; a reader that nobody waits for must end.
                 reading.cancel()
-                _ = await context.withResult {
-                    try await context.withDeadline("the reader ends") { try await reading.value }
-                }
+                _ = await context.withResult { try await context.value(of: reading, "the reader ends") }
             }
             _ = try await context.lines(LogOptions(), atLeast: ConformanceProgram.lineCount)
         },

@@ -29,7 +29,7 @@ extension ConformanceCheck {
                 let isNew = after.incarnations[ordinal] != before.incarnations[ordinal]
                 try expect(isNew, "instance \(ordinal) was replaced: \(after)")
             }
-            let states = try await context.withDeadline("the roll-out is seen") { await watching.value }
+            let states = try await context.value(of: watching, "the roll-out is seen")
             for status in states.compactMap({ $0.workloads[newer.id] }) where status.observedGeneration == 2 {
                 if driver.capabilities.rollsOutBeside {
                     try expect(status.readyReplicas == 3, "none is ever missing: \(status)")
@@ -67,9 +67,8 @@ extension ConformanceCheck {
             // Cancelled here, whichever way the check ends.
             defer { watching.cancel() }
             _ = try await driver.apply(context.spec(.failing, generation: 2, replicas: 2))
-            for status in try await context.withDeadline("it is withdrawn", { await watching.value })
-                .compactMap({ $0.workloads[before.id] })
-            {
+            let states = try await context.value(of: watching, "it is withdrawn")
+            for status in states.compactMap({ $0.workloads[before.id] }) {
                 let ready = status.instances.filter { $0.phase == .ready }
                 try expect(
                     ready.map(\.incarnation) == before.instances.map(\.incarnation), "the old ones serve: \(status)")

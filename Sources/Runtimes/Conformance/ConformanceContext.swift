@@ -123,6 +123,17 @@ struct ConformanceContext: Sendable {
         }
     }
 
+    /// Waits for what a task finds; one that takes too long is cancelled, which has to end it.
+    func value<T: Sendable, Failure>(of task: Task<T, Failure>, _ what: String, line: UInt = #line) async throws -> T {
+        try await withDeadline(what, line: line) {
+            try await withTaskCancellationHandler {
+                try await task.value
+            } onCancel: {
+                task.cancel()
+            }
+        }
+    }
+
     // MARK: - Errors
 
     /// Fails unless `body` throws a `RuntimeError` with this code.

@@ -42,6 +42,10 @@ class ControlPlane:
         self.wait_until_ready(name, created["replicaCount"])
         return created
 
+    def names(self) -> set[str]:
+        """The adapters that there are."""
+        return {adapter["name"] for adapter in self.request("GET", "/adapters?limit=1000").json()}
+
     def delete(self, name: str) -> None:
         answer = self.request("DELETE", f"/adapters/{name}")
         assert answer.status_code == 204, answer.text

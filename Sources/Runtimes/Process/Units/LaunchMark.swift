@@ -10,27 +10,34 @@ struct LaunchMark: Hashable, Sendable {
 
     /// Stands for all of the spec that makes a difference to what runs.
     var fingerprint: String
+    /// What its lines in the journal are named by (`SyslogIdentifier`): the instance, and a part that makes it this life's.
+    ///
+    /// The journal looks up unit and run of a line's writer when it reads the line, and finds neither, or the next run, when
+    /// the writer has ended by then, as servers do that can't start. The name came with the connection.
+    var logName: String
     /// Where it answers.
     var endpoint: Endpoint
 
     /// The mark that a unit carries, if it does.
     init?(environment: [String]) {
         guard let line = environment.first(where: { $0.hasPrefix("\(Self.variable)=") }) else { return nil }
-        let parts = line.dropFirst(Self.variable.count + 1).split(separator: " ", maxSplits: 1)
-        guard parts.count == 2 else { return nil }
+        let parts = line.dropFirst(Self.variable.count + 1).split(separator: " ", maxSplits: 2)
+        guard parts.count == 3 else { return nil }
         fingerprint = String(parts[0])
-        if parts[1].hasPrefix("unix:") {
-            endpoint = .unix(path: String(parts[1].dropFirst(5)))
+        logName = String(parts[1])
+        if parts[2].hasPrefix("unix:") {
+            endpoint = .unix(path: String(parts[2].dropFirst(5)))
         } else {
-            guard let colon = parts[1].lastIndex(of: ":"), let port = UInt16(parts[1][parts[1].index(after: colon)...])
+            guard let colon = parts[2].lastIndex(of: ":"), let port = UInt16(parts[2][parts[2].index(after: colon)...])
             else { return nil }
-            endpoint = .tcp(host: String(parts[1][..<colon]), port: port)
+            endpoint = .tcp(host: String(parts[2][..<colon]), port: port)
         }
     }
 
-    /// Marks a launch.
-    init(fingerprint: String, endpoint: Endpoint) {
+    /// Marks a launch of an instance.
+    init(_ instance: InstanceID, fingerprint: String, endpoint: Endpoint) {
         self.fingerprint = fingerprint
+        logName = "\(instance).\(String(UInt32.random(in: 0 ... .max), radix: 36))"
         self.endpoint = endpoint
     }
 
@@ -38,7 +45,7 @@ struct LaunchMark: Hashable, Sendable {
     var isBridged: Bool { if case .unix = endpoint { true } else { false } }
 
     /// The assignment that is put into the unit's environment.
-    var assignment: String { "\(Self.variable)=\(fingerprint) \(endpoint)" }
+    var assignment: String { "\(Self.variable)=\(fingerprint) \(logName) \(endpoint)" }
 
     /// What stands for a spec: all that ``WorkloadSpec/runsLike(_:)`` compares, and what the catalogue makes of it.
     ///

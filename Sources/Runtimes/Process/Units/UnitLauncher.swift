@@ -150,7 +150,7 @@ struct UnitLauncher: Launcher {
         }
         if case .tcp(_, let port) = mark.endpoint { ports.reserve(port) }
         let earlier = await JournalReader.invocations(of: unit, manager.scope, maximum: 2)
-        logs.began(life.instance, unit, state.invocation, earlier: earlier.reversed())
+        logs.began(life.instance, unit, state.invocation, mark.logName, earlier: earlier.reversed())
         logger.info(
             "instance taken over", metadata: metadata(life, ["unit": "\(unit)", "endpoint": "\(mark.endpoint)"]))
         return RunningUnit(
@@ -198,7 +198,7 @@ struct UnitLauncher: Launcher {
             throw LaunchFailure(message: "the path of the program is not absolute: \(path)")
         }
         let mark = LaunchMark(
-            fingerprint: LaunchMark.fingerprint(life.spec, resolved, key: owner), endpoint: endpoint)
+            life.instance, fingerprint: LaunchMark.fingerprint(life.spec, resolved, key: owner), endpoint: endpoint)
         let file = "\(units.runtimeDirectory)/\(life.instance)-\(life.number).env"
         guard DirectoryTree.make(units.runtimeDirectory), EnvironmentFile.write(plan.environment, to: file) else {
             throw LaunchFailure(message: "\(file) can't be written: \(String(cString: strerror(errno)))")
@@ -219,7 +219,7 @@ struct UnitLauncher: Launcher {
             throw LaunchFailure(message: message)
         }
         isStarted = true
-        logs.began(life.instance, unit, state.invocation)
+        logs.began(life.instance, unit, state.invocation, mark.logName)
         logger.info(
             "instance started", metadata: metadata(life, ["unit": "\(unit)", "endpoint": "\(endpoint)"]))
         return RunningUnit(

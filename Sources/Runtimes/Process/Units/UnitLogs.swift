@@ -14,6 +14,8 @@ final class UnitLogs: Sendable {
     private struct Run {
         let unit: String
         let invocation: String
+        /// ``LaunchMark/logName``; not known of one before this gateway.
+        let name: String?
         var isLive = true
         var followers: [Weak] = []
     }
@@ -27,15 +29,17 @@ final class UnitLogs: Sendable {
     }
 
     /// A run of an instance has begun, or was taken over.
-    func began(_ instance: InstanceID, _ unit: String, _ invocation: String, earlier: [String] = []) {
+    func began(
+        _ instance: InstanceID, _ unit: String, _ invocation: String, _ name: String, earlier: [String] = []
+    ) {
         runs.withLock { runs in
             var kept = runs[instance] ?? []
             if kept.isEmpty, let last = earlier.last(where: { $0 != invocation }) {
-                kept = [Run(unit: unit, invocation: last, isLive: false)]
+                kept = [Run(unit: unit, invocation: last, name: nil, isLive: false)]
             }
             let old = Set(kept.filter { !$0.isLive }.dropLast().map(\.invocation))
             kept.removeAll { old.contains($0.invocation) || $0.invocation == invocation }
-            runs[instance] = kept + [Run(unit: unit, invocation: invocation)]
+            runs[instance] = kept + [Run(unit: unit, invocation: invocation, name: name)]
         }
     }
 
@@ -72,7 +76,8 @@ final class UnitLogs: Sendable {
             UInt64(max(now.millisecondsSinceEpoch - Int64(since / .milliseconds(1)), 0)) * 1000
         }
         let query = JournalQuery(
-            unit: run.unit, scope: scope, invocation: run.invocation, tail: options.tailLines, since: oldest)
+            unit: run.unit, scope: scope, invocation: run.invocation, name: run.name, tail: options.tailLines,
+            since: oldest)
         let reader: JournalReader
         do throws(SystemdError) {
             reader = try JournalReader(query, follow: options.follow && run.isLive)

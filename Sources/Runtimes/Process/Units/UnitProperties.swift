@@ -27,7 +27,7 @@ enum UnitProperties {
             .number("TimeoutStopUSec", UInt64(max(life.spec.gracePeriod / .microseconds(1), 1000))),
             .text("StandardOutput", "journal"),
             .text("StandardError", "journal"),
-            .text("SyslogIdentifier", "\(life.instance)"),
+            .text("SyslogIdentifier", mark.logName),
             // One server that takes too much memory is ended with all that belongs to it.
             .text("OOMPolicy", "kill"),
         ]
