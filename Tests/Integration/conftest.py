@@ -56,6 +56,14 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     return report
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Tells why a test was tried again; of the first try nothing would be seen otherwise."""
+    if report.outcome == "rerun":
+        print(f"\n{report.nodeid} is tried again, since:\n{report.longreprtext}")
+        for title, text in report.sections:
+            print(f"--- {title}\n{text[-4000:]}")
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
