@@ -161,7 +161,6 @@ class Chaos:
             self.scope.own(directory, self.disk)
         self.gateway = UnitGateway(self.disk, self.scope) if self.scope else Gateway(self.disk)
         self.gateway.log_file = directory / "gateway.log"
-        self.gateway._others = processes.adopted()
         self.api = ControlPlane(self.gateway)
         self.port = 0
         shares = [name for name, share in SHARES.items() for _ in range(share)]

@@ -49,6 +49,8 @@ class Gateway:
         self.url = ""
         self._process: subprocess.Popen[bytes] | None = None
         self._seen: list[Process] = []
+        # Children that are of others.
+        self._others = processes.adopted()
 
     @property
     def pid(self) -> int:

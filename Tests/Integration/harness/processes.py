@@ -3,7 +3,7 @@
 
 import ctypes
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -14,8 +14,8 @@ class Process:
     """A process, told from a later one with the same pid by its start time."""
 
     pid: int
-    parent: int
-    state: str
+    parent: int = field(compare=False)
+    state: str = field(compare=False)
     started: int
 
     @property
