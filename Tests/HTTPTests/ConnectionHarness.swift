@@ -37,6 +37,7 @@ final class ConnectionHarness {
             harness.onReceive(harness, isEnd)
         }
 
+        func compact() {}
         func writabilityChanged() { harness?.note(.writability) }
         func inputClosed() { harness?.note(.inputClosed) }
         func drain() { harness?.note(.drain) }

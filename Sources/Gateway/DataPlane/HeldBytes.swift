@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+import HTTP
 import NIOCore
 
 /// Bytes that are kept for later, or none.
@@ -30,6 +31,10 @@ struct HeldBytes {
         let taken = buffer.take()
         return taken.map(\.readableBytes) == 0 ? nil : taken
     }
+
+    /// Keeps no buffer that is much larger than what is held.
+    @inline(__always)
+    mutating func fit() { buffer?.fit() }
 
     /// Lets go of all.
     mutating func clear() {

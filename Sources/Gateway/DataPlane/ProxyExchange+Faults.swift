@@ -18,7 +18,8 @@ extension ProxyExchange {
             case .rejecting, .answered: false
             }
         if mayCollect, !framing.isComplete, !isRequestComplete, framing.remainingLength ?? 0 <= 64 << 10 {
-            stage = .rejecting(fault)
+            stage = .rejecting
+            kept.fault = fault
             if !outgoingBody.isEmpty { swap(&body, &outgoingBody) }
             client.pauseReading(false)
             client.sendContinueIfAwaited()

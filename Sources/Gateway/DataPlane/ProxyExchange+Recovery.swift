@@ -145,8 +145,8 @@ extension ProxyExchange {
         proxy.recoveringCount += 1
         attempt.isWaiting = true
         stage = .recovering
-        deadline = attempt.deadline
-        if sweepIndex < 0 { proxy.loop.sweep.insert(self) }
+        expiry = attempt.deadline
+        if !isWatched { proxy.loop.sweep.insert(self) }
         if afterFailure { pause(attempt) } else { goOn(attempt) }
     }
 
@@ -267,8 +267,8 @@ extension ProxyExchange {
         progress = SSEProgress()
         hasAnswerBegun = true
         isPassedInPieces = true
-        deadline = proxy.loop.sweep.now + proxy.configuration.keepAliveInterval
-        if sweepIndex < 0 { proxy.loop.sweep.insert(self) }
+        expiry = proxy.loop.sweep.now + proxy.configuration.keepAliveInterval
+        if !isWatched { proxy.loop.sweep.insert(self) }
         return true
     }
 

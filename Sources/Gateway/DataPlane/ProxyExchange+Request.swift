@@ -138,14 +138,15 @@ extension ProxyExchange {
     /// Writes everything for the instance but the request line, `Host`, and the framing of the body.
     func writeFields(of request: RequestView, into buffer: inout ByteBuffer) {
         RequestFields.copy(request, into: &buffer)
-        if forwarded.readableBytes == 0
-            || !(request.value(of: .host).map { ByteComparison.isEqual($0, forwardedHost) } ?? true)
+        if kept.forwarded.isEmpty
+            || !(request.value(of: .host).map { ByteComparison.isEqual($0, kept.forwardedHost) } ?? true)
         {
-            forwardedHost = request.value(of: .host).map { Array($0) } ?? []
-            forwarded = RequestFields.forwarded(
-                peer: client.peer, host: forwardedHost, isSecure: proxy.configuration.http.secure != nil)
+            kept.forwardedHost = request.value(of: .host).map { Array($0) } ?? []
+            kept.forwarded = HeldBytes(
+                RequestFields.forwarded(
+                    peer: client.peer, host: kept.forwardedHost, isSecure: proxy.configuration.http.secure != nil))
         }
-        buffer.writeCopy(of: forwarded)
+        buffer.writeCopy(of: kept.forwarded.bytes)
     }
 
     // MARK: - The body
@@ -165,7 +166,7 @@ extension ProxyExchange {
         case .forwarding where isCheckedOnTheWay: checkOnTheWay(bytes)
         case .forwarding: forward(bytes)
         case .inspecting: inspect(bytes)
-        case .rejecting(let fault): collectForReject(bytes, fault)
+        case .rejecting: collectForReject(bytes, kept.fault)
         case .waiting, .recovering:
             body.append(bytes)
             if !isRequestComplete, body.count > Self.keptBytes { client.pauseReading(true) }

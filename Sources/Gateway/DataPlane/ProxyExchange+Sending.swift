@@ -78,8 +78,8 @@ extension ProxyExchange {
         guard tried.isEmpty, !isCheckedOnTheWay, adapter?.expectsInstances ?? false, proxy.beginWaiting(self)
         else { return false }
         stage = .waiting(purpose)
-        if sweepIndex < 0 {
-            deadline = proxy.loop.sweep.deadline(after: proxy.configuration.startTimeout)
+        if !isWatched {
+            expiry = proxy.loop.sweep.deadline(after: proxy.configuration.startTimeout)
             proxy.loop.sweep.insert(self)
         }
         return true
@@ -116,6 +116,8 @@ extension ProxyExchange {
         }
         if case .none = bodyCoding { chooseCoding() }
         outgoingHead = HeldBytes(requestHead(instance, request))
+        // Only its query may be asked for again, and what is checked on its way.
+        if query.isEmpty, !isCheckedOnTheWay { head.clear() }
         if !isCheckedOnTheWay, !body.isEmpty {
             outgoingBody = body
             body.clear()

@@ -48,23 +48,21 @@ extension ProxyExchange {
         }
         // Small answers leave with their head: the body that is here already is appended by `upstreamBody`,
         // which is called next in any case.
-        answerHead = HeldBytes(out)
+        kept.answerHead = HeldBytes(out)
         return wantsPayload
     }
 
     private func beginEvents() {
         progress = SSEProgress()
         if purpose == .eventStream {
-            rewriter = EndpointEventRewriter()
+            stream = EventStreamState(rewriter: EndpointEventRewriter())
         } else if method == .post, let envelope = inspection?.envelope ?? sentEnvelope, envelope.shape == .request {
             isListening = envelope.method.equals("subscriptions/listen")
-            if !isListening { streamID = envelope.id }
+            if !isListening { stream = EventStreamState(id: envelope.id) }
         }
         endsAfterEvent = proxy.loop.isDraining && isStanding
-        // A stream may stand for hours; the next request makes it anew.
-        forwarded = ByteBuffer()
-        deadline = proxy.loop.sweep.now + proxy.configuration.keepAliveInterval
-        if sweepIndex < 0 { proxy.loop.sweep.insert(self) }
+        expiry = proxy.loop.sweep.now + proxy.configuration.keepAliveInterval
+        if !isWatched { proxy.loop.sweep.insert(self) }
     }
 
     private static func isEventStream(_ lines: [FieldLine], _ bytes: UnsafeRawBufferPointer) -> Bool {
@@ -192,7 +190,7 @@ extension ProxyExchange {
             tap?.consume(payload, isEnd: isEnd)
             if progress != nil {
                 payload.withUnsafeReadableBytes { _ = progress?.consume($0) }
-                deadline = proxy.loop.sweep.now + proxy.configuration.keepAliveInterval
+                expiry = proxy.loop.sweep.now + proxy.configuration.keepAliveInterval
             }
             out = heldAnswerHead()
             if answersInChunks {
@@ -202,7 +200,7 @@ extension ProxyExchange {
                 out.writeImmutableBuffer(payload)
             }
         } else {
-            if let head = answerHead.take() {
+            if let head = kept.answerHead.take() {
                 out = head
                 if bytes.readableBytes <= 16 << 10 {
                     out.writeCopy(of: bytes)
@@ -219,26 +217,27 @@ extension ProxyExchange {
             if isRequestComplete || !sendsRest { finish() }
         } else if endsAfterEvent {
             endStanding()
-        } else if !client.isWritable {
-            upstream?.pauseReading(true)
+        } else {
+            if isEventStream, isRequestComplete, session?.memory == nil || method == .get { forgetKept() }
+            if !client.isWritable { upstream?.pauseReading(true) }
         }
     }
 
     /// The payload with the endpoint event rewritten, or `nil` where that can't be done.
     private func rewritten(_ bytes: ByteBuffer, isEnd: Bool) -> ByteBuffer? {
-        guard rewriter != nil, let adapter, let instance else { return bytes }
+        guard let stream, stream.rewriter != nil, let adapter, let instance else { return bytes }
         var output: [UInt8] = []
         do throws(SSEError) {
             try bytes.withUnsafeReadableBytes { chunk throws(SSEError) in
-                try rewriter?.consume(chunk, into: &output) { reference in
+                try stream.rewriter?.consume(chunk, into: &output) { reference in
                     announce(reference, adapter, instance)
                 }
             }
         } catch {
             return nil
         }
-        if isEnd { rewriter?.finish(into: &output) }
-        if rewriter?.isDone ?? false { rewriter = nil }
+        if isEnd { stream.rewriter?.finish(into: &output) }
+        if stream.rewriter?.isDone ?? false { self.stream = nil }
         return ByteBuffer(bytes: output)
     }
 
@@ -321,7 +320,7 @@ extension ProxyExchange {
     /// Ends an event stream with an error in the place of the answer.
     func endStream(with fault: GatewayFault) {
         let connection = upstream
-        guard answersInChunks, let progress, progress.isBetweenEvents, let id = streamID else { return breakOff() }
+        guard answersInChunks, let progress, progress.isBetweenEvents, let id = stream?.id else { return breakOff() }
         var event = ByteBuffer(staticString: "data: ")
         event.writeBytes(fault.body(id: id))
         event.writeStaticString("\n\n")
@@ -376,6 +375,6 @@ extension ProxyExchange {
     }
 
     private func heldAnswerHead() -> ByteBuffer {
-        answerHead.take() ?? ByteBuffer()
+        kept.answerHead.take() ?? ByteBuffer()
     }
 }

@@ -12,14 +12,14 @@ import Wire
 /// One object serves all requests of a client's connection, one after the other. Confined to its loop. The work is spread
 /// over extensions: Request (what the client sends), Sending (what goes to the instance), Upstream (what the instance
 /// sends), Faults (what the gateway answers itself).
-final class ProxyExchange: RequestSink, Expiring {
+final class ProxyExchange: Expiring, RequestSink {
     enum Stage {
         /// Between requests.
         case idle
         /// The body is collected until it is known where the request belongs.
         case inspecting
-        /// The body is collected for its id only: the answer is known already.
-        case rejecting(GatewayFault)
+        /// The body is collected for its id only: the answer is known already, ``KeptRequest/fault``.
+        case rejecting
         /// All that is needed is here, and an instance to send it to is being started.
         case waiting(Placement.Purpose)
         /// The session has lost its instance, and is being begun anew.
@@ -62,62 +62,23 @@ final class ProxyExchange: RequestSink, Expiring {
         case modern
     }
 
-    let proxy: ProxyLoop
-    /// Keeps this exchange as its attachment; the connection lets go of it when it ends.
-    let client: ClientLeg
+    // Small fields together: they lie in memory as they are declared, and each among large ones would take a word.
 
     // The request
     var stage = Stage.idle
     var purpose = Purpose.plain
     var method = RequestHead.Method.other
     var clientIsHTTP11 = true
-    var origin: [UInt8] = []
-    var adapter: AdapterTarget?
-    var principal = Principal.development
-    var session: BoundSession?
-    /// The session's entry in the registry that this request is counted on.
-    var entry: SessionRegistryEntry?
-    var framing = BodyFraming.none
     var isRequestComplete = false
-    /// The head as the client sent it, kept while it may still be needed.
-    var head = HeldBytes()
-    /// Where the query of the target stands in ``head``.
-    var query: Range<Int> = 0..<0
-    /// What of the body has arrived and was not passed on: payload.
-    var body = HeldBytes()
-    /// How much of the body has arrived.
-    var bodyBytes = 0
-    /// What the body says, where that decides where the request goes.
-    var inspection: BodyInspection?
-    /// The field lines for the instance, with ours.
-    var fields = HeldBytes()
     /// Whether the body is checked while it flows; the last piece waits in ``body``.
     var isCheckedOnTheWay = false
     var mustNotBeBatch = false
-    /// Where the routing fields stand in ``head``.
-    var routing = RoutingFieldPlaces()
     /// Whether the request is counted among the streams of its principal.
     var isCountedAsStream = false
-    /// What the instance is chosen by, of requests that are kept together.
-    var affinity: UInt64?
 
     // To the instance
-    var instance: InstanceTarget?
-    var tried: [InstanceID] = []
-    var upstream: UpstreamConnection?
-    var bodyCoding = BodyCoding.none
-    /// The head that waits for the connection.
-    var outgoingHead = HeldBytes()
-    /// What of the body waits for the connection, as it will be sent.
-    var outgoingBody = HeldBytes()
     /// Whether nothing is sent before the loop has seen what the connection has to say; see ``holdBack(_:)``.
     var isHeldBack = false
-    /// What was sent at first and may have to be sent again, or be read for the id: the head, and a small body.
-    var sent = HeldBytes()
-    /// Where the head ends in ``sent``.
-    var sentHeadLength = 0
-    /// What of the body was sent afterwards.
-    var sentRest = HeldBytes()
     /// Whether ``sent`` and ``sentRest`` hold everything that was sent.
     var keepsSent = false
     var hasRetried = false
@@ -133,35 +94,40 @@ final class ProxyExchange: RequestSink, Expiring {
     var answersInChunks = false
     /// Whether the answer is a stream that comments and a last event may be added to.
     var isEventStream = false
-    /// The id that an error at the end of a stream has, where there may be one.
-    var streamID: JSONRPCID?
     var closesClient = false
     /// Whether the answer is the stream of `subscriptions/listen`.
     var isListening = false
     /// Whether the stream is to end where its present event does.
     var endsAfterEvent = false
+    /// Whether the body passes as payload, wrapped in chunks again where the client takes them.
+    var isPassedInPieces = false
     var progress: SSEProgress?
-    var rewriter: EndpointEventRewriter?
+
+    let proxy: ProxyLoop
+    /// Keeps this exchange as its attachment; the connection lets go of it when it ends.
+    let client: ClientLeg
+    /// What is needed of the request until it is answered; that of the loop, which keeps nothing, while a stream stands.
+    var kept: KeptRequest
+    var adapter: AdapterTarget?
+    var principal = Principal.development
+    var session: BoundSession?
+    /// The session's entry in the registry that this request is counted on.
+    var entry: SessionRegistryEntry?
+    var instance: InstanceTarget?
+    var upstream: UpstreamConnection?
+    /// What only some streams have.
+    var stream: EventStreamState?
     /// Reads along what the gateway has to know of the answer, where the adapter has recovery.
     var tap: AnswerTap?
     /// What became of the request so far, where its session was lost on the way.
     var recovery: RequestRecovery?
-    /// The head of the answer, until the first bytes of the body that came with it are here too.
-    var answerHead = HeldBytes()
-    /// Whether the body passes as payload, wrapped in chunks again where the client takes them.
-    var isPassedInPieces = false
     /// When a silent stream gets a comment, or a request has waited long enough for an instance.
-    var deadline = NIODeadline.distantFuture
-    /// Belongs to the sweep.
-    var sweepIndex = -1
-
-    /// `Forwarded` and `X-Forwarded-*` for the host in ``forwardedHost``, made once per connection as a rule.
-    var forwarded = ByteBuffer()
-    var forwardedHost: [UInt8] = []
+    var expiry = NIODeadline.distantFuture
 
     init(proxy: ProxyLoop, client: ClientLeg) {
         self.proxy = proxy
         self.client = client
+        kept = proxy.takeKept()
     }
 
     /// A body in chunks is unwrapped, and wrapped in chunks of our own where it has to be: only so it can be looked at,
@@ -170,11 +136,12 @@ final class ProxyExchange: RequestSink, Expiring {
 
     /// Begins a request: nothing of the last one is left.
     func reset(_ request: RequestView, origin: UnsafeRawBufferPointer?) {
+        if kept === proxy.keptNothing { kept = proxy.takeKept() }
         stage = .idle
         purpose = .plain
         method = request.head.method
         clientIsHTTP11 = request.head.isHTTP11
-        if let origin { self.origin = Array(origin) } else if !self.origin.isEmpty { self.origin = [] }
+        if let origin { kept.origin = Array(origin) } else if !kept.origin.isEmpty { kept.origin = [] }
         framing = request.head.framing
         isRequestComplete = framing.isComplete
         bodyBytes = 0
@@ -217,25 +184,27 @@ final class ProxyExchange: RequestSink, Expiring {
         instance = nil
         adapter = nil
         session = nil
-        streamID = nil
+        stream = nil
         progress = nil
-        rewriter = nil
         tap = nil
-        answerHead.clear()
-        if sweepIndex >= 0 { proxy.loop.sweep.remove(self) }
+        if isWatched { proxy.loop.sweep.remove(self) }
+        kept.answerHead.clear()
         forgetRequest()
     }
 
     /// Lets go of all bytes of the request: a stream may be open for hours.
     func forgetRequest() {
-        if !tried.isEmpty { tried = [] }
-        inspection = nil
-        head.clear()
-        body.clear()
-        fields.clear()
-        outgoingHead.clear()
-        outgoingBody.clear()
-        forgetSent()
+        keepsSent = false
+        kept.forget()
+    }
+
+    /// Gives back what only the request needed: the rest is a stream.
+    func forgetKept() {
+        guard kept !== proxy.keptNothing else { return }
+        forgetRequest()
+        kept.forgetConnection()
+        proxy.giveBack(kept)
+        kept = proxy.keptNothing
     }
 
     func forgetSent() {
@@ -252,18 +221,24 @@ final class ProxyExchange: RequestSink, Expiring {
 
     // MARK: - The client's connection
 
+    func compact() {
+        kept.compact()
+    }
+
     func writabilityChanged() {
         upstream?.pauseReading(!client.isWritable)
     }
 
-    func deadlinePassed() {
+    override var deadline: NIODeadline { expiry }
+
+    override func deadlinePassed() {
         switch stage {
         case .waiting, .recovering: return respond(.unavailable(retryAfterSeconds: 1))
-        case .rejecting(let fault): return respond(fault)
+        case .rejecting: return respond(kept.fault)
         case .idle, .inspecting, .forwarding, .answered: break
         }
         sendKeepAlive()
-        deadline = proxy.loop.sweep.now + proxy.configuration.keepAliveInterval
+        expiry = proxy.loop.sweep.now + proxy.configuration.keepAliveInterval
     }
 
     func inputClosed() {

@@ -30,6 +30,10 @@ final class ProxyLoop: RequestRouter {
     var sessions: BoundSessionCache
     var random = SystemRandomNumberGenerator()
 
+    /// Stands in for what is kept of a request where nothing is; nothing is ever put into it.
+    let keptNothing = KeptRequest()
+    private var freeKept: [KeptRequest] = []
+
     private let authenticator: any Authenticator
     private let control: TaskResponder
     private var pools: [ObjectIdentifier: UpstreamPool] = [:]
@@ -128,6 +132,16 @@ final class ProxyLoop: RequestRouter {
         let pool = UpstreamPool(instance, proxy: self)
         pools[key] = pool
         return pool
+    }
+
+    // MARK: - What is kept of requests
+
+    /// An object for a request.
+    func takeKept() -> KeptRequest { freeKept.popLast() ?? KeptRequest() }
+
+    /// Keeps the object for another request, if there are few such.
+    func giveBack(_ kept: KeptRequest) {
+        if freeKept.count < 64 { freeKept.append(kept) }
     }
 
     // MARK: - Routing

@@ -9,7 +9,7 @@ import Wire
 /// Confined to its loop.
 ///
 /// Splits what the instance sends into heads and bodies and hands them to the exchange; knows nothing about MCP.
-final class UpstreamConnection: ChannelInboundHandler, Expiring {
+final class UpstreamConnection: Expiring, ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
@@ -33,9 +33,7 @@ final class UpstreamConnection: ChannelInboundHandler, Expiring {
     /// Whether the server has sent anything since the request.
     private(set) var hasAnswered = false
     /// When the present wait ends.
-    private(set) var deadline = NIODeadline.distantFuture
-    /// Belongs to the sweep.
-    var sweepIndex = -1
+    private var expiry = NIODeadline.distantFuture
 
     private let pool: UpstreamPool
     private let proxy: ProxyLoop
@@ -57,6 +55,8 @@ final class UpstreamConnection: ChannelInboundHandler, Expiring {
         proxy = pool.proxy
     }
 
+    override var deadline: NIODeadline { expiry }
+
     /// Whether it can take a request.
     var isOpen: Bool { phase != .closed && phase != .connecting }
     /// Whether the server goes on after the answer that it gives.
@@ -70,7 +70,7 @@ final class UpstreamConnection: ChannelInboundHandler, Expiring {
     func reserve(for exchange: ProxyExchange) {
         self.exchange = exchange
         phase = .reserved
-        deadline = .distantFuture
+        expiry = .distantFuture
     }
 
     /// Sends the beginning of a request.
@@ -84,7 +84,7 @@ final class UpstreamConnection: ChannelInboundHandler, Expiring {
     @inline(__always)
     func write(_ bytes: ByteBuffer) {
         // A server may wait for all of a large body before it answers.
-        if phase == .head { deadline = proxy.loop.sweep.deadline(after: proxy.configuration.responseTimeout) }
+        if phase == .head { expiry = proxy.loop.sweep.deadline(after: proxy.configuration.responseTimeout) }
         guard phase != .closed, let rest = sender.send(bytes) else { return }
         sender.enqueued()
         handlerContext?.writeAndFlush(wrapOutboundOut(rest)).assumeIsolated().whenComplete { _ in
@@ -119,7 +119,7 @@ final class UpstreamConnection: ChannelInboundHandler, Expiring {
 
     private func rest() {
         phase = .idle
-        deadline = proxy.loop.sweep.deadline(after: proxy.configuration.upstreamIdleTimeout)
+        expiry = proxy.loop.sweep.deadline(after: proxy.configuration.upstreamIdleTimeout)
         pool.giveBack(self)
     }
 
@@ -180,12 +180,17 @@ final class UpstreamConnection: ChannelInboundHandler, Expiring {
             return fail()
         }
         hasAnswered = true
-        var input: ByteBuffer
+        let bytes = unwrapInboundIn(data)
+        read(bytes, exchange)
+        pending.fit()
+        proxy.loop.readBuffer.giveBack(bytes)
+    }
+
+    private func read(_ bytes: ByteBuffer, _ exchange: ProxyExchange) {
+        var input = bytes
         if var held = pending.take() {
-            held.writeImmutableBuffer(unwrapInboundIn(data))
+            held.writeImmutableBuffer(bytes)
             input = held
-        } else {
-            input = unwrapInboundIn(data)
         }
         do throws(HeadError) {
             while phase == .head {
@@ -215,7 +220,7 @@ final class UpstreamConnection: ChannelInboundHandler, Expiring {
             framing = head.framing
             keepsAlive = head.keepsAlive
             phase = .body
-            deadline = .distantFuture
+            expiry = .distantFuture
             wantsPayload = exchange.upstreamAnswered(
                 head, lines: proxy.scanner.lines, bytes: UnsafeRawBufferPointer(rebasing: bytes[..<head.length]))
             return head.length
@@ -295,7 +300,7 @@ final class UpstreamConnection: ChannelInboundHandler, Expiring {
         }
     }
 
-    func deadlinePassed() {
+    override func deadlinePassed() {
         guard phase == .head else { return close() }
         let exchange = exchange
         close()

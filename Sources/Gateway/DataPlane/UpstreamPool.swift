@@ -71,10 +71,13 @@ final class UpstreamPool {
         // Succeeds when the server has proved who it is; at once where it need not.
         let proof = NIOLoopBoundBox<EventLoopFuture<Void>?>(nil, eventLoop: proxy.eventLoop)
         let secure = proxy.configuration.secureUpstream
+        // What TLS keeps of a read is its own affair.
+        let readBuffers: any RecvByteBufferAllocator =
+            if case .tls = endpoint { ReadBuffer.ownBuffers } else { proxy.loop.readBuffer.allocator }
         var bootstrap = ClientBootstrap(group: proxy.eventLoop)
             .connectTimeout(proxy.configuration.connectTimeout)
             .channelOption(.maxMessagesPerRead, value: 1)
-            .channelOption(.recvAllocator, value: HTTPServerLoop.readBuffers)
+            .channelOption(.recvAllocator, value: readBuffers)
             .channelOption(.writeBufferWaterMark, value: proxy.loop.configuration.writeBufferWaterMark)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {

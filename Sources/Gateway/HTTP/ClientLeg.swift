@@ -10,7 +10,7 @@ public import NIOCore
 /// HTTP/2 makes frames of them. Confined to its loop.
 ///
 /// The two are the only ones there are; what this class leaves open it leaves to them.
-public class ClientLeg {
+public class ClientLeg: Expiring {
     /// What the loop's connections share.
     public final let context: HTTPServerLoop
     /// The connection's channel.

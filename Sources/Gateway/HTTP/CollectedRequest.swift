@@ -49,6 +49,11 @@ public final class CollectedRequest: RequestSink {
         if isEnd { responder.respond(to: request, on: exchange) }
     }
 
+    /// Keeps no more than the body.
+    public func compact() {
+        request.body.fit()
+    }
+
     /// Tells the one who answers.
     public func writabilityChanged() {
         exchange.onWritabilityChanged?()

@@ -3,13 +3,23 @@
 public import NIOCore
 
 /// Something that is ended when it takes too long.
-public protocol Expiring: AnyObject {
-    /// When, on the clock of ``DeadlineSweep/now``; `.distantFuture` for never.
-    var deadline: NIODeadline { get }
-    /// The place in the sweep; only the sweep touches it. Begins with -1.
-    var sweepIndex: Int { get set }
+///
+/// A class, for half the room in the sweep: thousands of streams are members.
+open class Expiring {
+    /// The place in the sweep; -1 for none.
+    fileprivate final var place: Int32 = -1
+
+    /// Nothing watches over it yet.
+    public init() {}
+
+    /// Whether a sweep watches over it.
+    public final var isWatched: Bool { place >= 0 }
+
+    /// When it is ended, on the clock of ``DeadlineSweep/now``; `.distantFuture`, as by default, for never.
+    open var deadline: NIODeadline { .distantFuture }
+
     /// Called on the loop, once each time the deadline is found to have passed.
-    func deadlinePassed()
+    open func deadlinePassed() {}
 }
 
 /// Looks at all deadlines of an event loop at a steady pace.
@@ -23,7 +33,7 @@ public final class DeadlineSweep {
 
     private let interval: TimeAmount
     /// All that is watched over, in no order.
-    private(set) var members: [any Expiring] = []
+    private(set) var members: [Expiring] = []
     private var timer: RepeatedTask?
 
     /// Begins to sweep `eventLoop`, on which this must be called.
@@ -48,23 +58,23 @@ public final class DeadlineSweep {
     }
 
     /// Watches over `member`, which is kept alive, until it is removed.
-    public func insert(_ member: any Expiring) {
-        precondition(member.sweepIndex < 0, "a member is inserted once")
-        member.sweepIndex = members.count
+    public func insert(_ member: Expiring) {
+        precondition(!member.isWatched, "a member is inserted once")
+        member.place = Int32(members.count)
         members.append(member)
     }
 
     /// Stops to watch over `member`.
     ///
     /// Idempotent.
-    public func remove(_ member: any Expiring) {
-        let index = member.sweepIndex
+    public func remove(_ member: Expiring) {
+        let index = Int(member.place)
         guard index >= 0 else { return }
-        member.sweepIndex = -1
+        member.place = -1
         let last = members.removeLast()
         if last !== member {
             members[index] = last
-            last.sweepIndex = index
+            last.place = Int32(index)
         }
     }
 

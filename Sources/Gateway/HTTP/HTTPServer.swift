@@ -146,7 +146,6 @@ public final class HTTPServer: Service {
             }
             .childChannelOption(.writeBufferWaterMark, value: waterMark)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(.recvAllocator, value: HTTPServerLoop.readBuffers)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let loop = loops[ObjectIdentifier(channel.eventLoop)] else {
@@ -154,6 +153,8 @@ public final class HTTPServer: Service {
                     }
                     // A pipelining client's next request is what a second read would find; one at a time is fair.
                     try channel.syncOptions?.setOption(.maxMessagesPerRead, value: 1)
+                    try channel.syncOptions?.setOption(
+                        .recvAllocator, value: secure == nil ? loop.value.readBuffer.allocator : ReadBuffer.ownBuffers)
                     // An inherited socket may be of either kind; on a Unix socket this is refused and not needed.
                     if isTCP { try? channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1) }
                     try secure?(channel)

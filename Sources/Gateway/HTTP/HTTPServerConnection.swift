@@ -31,19 +31,10 @@ final class HTTPServerConnection: ClientLeg, ChannelInboundHandler, RemovableCha
         case closed
     }
 
-    /// Belongs to the sweep.
-    var sweepIndex = -1
+    // Small fields together: they lie in memory as they are declared, and each among large ones would take a word.
 
     /// What is waited for.
     var phase = Phase.head
-    /// What was read and not looked at.
-    var pending = ByteBuffer()
-    /// How much of ``pending`` was searched for the end of a head in vain.
-    var searched = 0
-    /// Where the present body ends.
-    var framing = BodyFraming.none
-    /// Takes the present request and answers it.
-    var sink: (any RequestSink)?
     /// Whether the client wants the connection to go on after the present request.
     var keepsAlive = true
     /// Whether the client waits for `100 Continue`.
@@ -60,14 +51,22 @@ final class HTTPServerConnection: ClientLeg, ChannelInboundHandler, RemovableCha
     var isReadingPausedBySink = false
     /// Whether ``parse()`` is at work, so that what it calls does not call it again.
     var isParsing = false
-    /// When the present phase has taken too long.
-    var phaseDeadline = NIODeadline.distantFuture
-    /// When the client has taken nothing for too long, while there is more than enough for it to take.
-    var writeDeadline = NIODeadline.distantFuture
     /// Whether the present request was answered and the rest of its body is thrown away.
     var isDiscarding = false
     /// Whether so much waits to be sent that nothing should be added.
     var isBlocked = false
+    /// Where the present body ends.
+    var framing = BodyFraming.none
+    /// What was read and not looked at.
+    var pending = ByteBuffer()
+    /// How much of ``pending`` was searched for the end of a head in vain.
+    var searched = 0
+    /// Takes the present request and answers it.
+    var sink: (any RequestSink)?
+    /// When the present phase has taken too long.
+    var phaseDeadline = NIODeadline.distantFuture
+    /// When the client has taken nothing for too long, while there is more than enough for it to take.
+    var writeDeadline = NIODeadline.distantFuture
     /// How many bytes were written since the connection began.
     var written = 0
     /// How many of them the client's side had taken when this was last asked.
@@ -84,7 +83,7 @@ final class HTTPServerConnection: ClientLeg, ChannelInboundHandler, RemovableCha
     }
     override var isOpen: Bool { phase != .closed && phase != .linger }
     /// When the present wait ends.
-    var deadline: NIODeadline { min(phaseDeadline, writeDeadline) }
+    override var deadline: NIODeadline { min(phaseDeadline, writeDeadline) }
 
     // MARK: - For sinks
 
@@ -196,17 +195,16 @@ final class HTTPServerConnection: ClientLeg, ChannelInboundHandler, RemovableCha
     /// Bytes of a request.
     func channelRead(context handlerContext: ChannelHandlerContext, data: NIOAny) {
         guard isOpen else { return }
-        var bytes = unwrapInboundIn(data)
-        if pending.readableBytes == 0 {
-            pending = bytes
-        } else {
-            pending.writeBuffer(&bytes)
-        }
+        let bytes = unwrapInboundIn(data)
+        if pending.readableBytes == 0 { pending = bytes } else { pending.writeImmutableBuffer(bytes) }
         if !isParsing { parse() }
+        pending.fit()
+        sink?.compact()
+        context.readBuffer.giveBack(bytes)
     }
 
     /// Ends what takes too long.
-    func deadlinePassed() {
+    override func deadlinePassed() {
         endWhatIsLate()
     }
 }

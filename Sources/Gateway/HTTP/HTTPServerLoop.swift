@@ -24,11 +24,8 @@ public final class HTTPServerLoop {
     /// Whether the server is stopping.
     public private(set) var isDraining = false
 
-    /// How large the buffer is that a connection reads into, which it keeps: enough for the head that opens a stream, and
-    /// doubled whenever it is filled.
-    public static var readBuffers: AdaptiveRecvByteBufferAllocator {
-        AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 512, maximum: 64 << 10)
-    }
+    /// What its plain connections read into.
+    public let readBuffer = ReadBuffer()
 
     /// The one scanner of the loop: its findings are used before the next head is scanned.
     var scanner = HeadScanner()

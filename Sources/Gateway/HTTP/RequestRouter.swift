@@ -60,6 +60,10 @@ public protocol RequestSink: AnyObject {
     /// Bytes of the body, which may be none; `isEnd` exactly once, at the end of the request.
     func receive(_ bytes: ByteBuffer, isEnd: Bool)
 
+    /// The read is over that the last bytes came with, and its buffer is needed for the next one: what is kept of them is
+    /// to be copied, where that is little (``NIOCore/ByteBuffer/fit()``).
+    func compact()
+
     /// The connection's ``ClientLeg/isWritable`` has changed.
     func writabilityChanged()
 

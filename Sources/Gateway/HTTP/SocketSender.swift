@@ -12,7 +12,7 @@ public import NIOCore
 /// For use on the channel's loop. The descriptor stays the channel's: nothing may be sent after the channel was closed.
 public struct SocketSender {
     private var descriptor: CInt = -1
-    private var queued = 0
+    private var queued: Int32 = 0
 
     /// Sends nothing: everything goes through the channel.
     public init() {}
@@ -26,17 +26,21 @@ public struct SocketSender {
 
     /// Sends as much of `bytes` as the kernel takes at once.
     ///
-    /// - Returns: the rest, which has to be written to the channel, or `nil` when there is none. Where the socket is
-    ///   broken the channel finds out when the rest is written.
+    /// - Returns: the rest, which has to be written to the channel, or `nil` when there is none; it keeps no buffer that is
+    ///   much larger than itself. Where the socket is broken the channel finds out when the rest is written.
     @inline(__always)
     public mutating func send(_ bytes: ByteBuffer) -> ByteBuffer? {
-        guard descriptor >= 0, queued == 0 else { return bytes }
+        var rest = bytes
+        guard descriptor >= 0, queued == 0 else {
+            rest.fit()
+            return rest
+        }
         let count = bytes.withUnsafeReadableBytes {
             Glibc.send(descriptor, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL | MSG_DONTWAIT))
         }
         if count == bytes.readableBytes { return nil }
-        var rest = bytes
         if count > 0 { rest.moveReaderIndex(forwardBy: count) }
+        rest.fit()
         return rest
     }
 

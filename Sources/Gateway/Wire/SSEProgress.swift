@@ -6,16 +6,16 @@
 public struct SSEProgress: Sendable {
     /// How many events have ended that had a field at all.
     public private(set) var eventCount = 0
+    /// The first bytes of the line so far, the first lowest: enough to know `id:` and a byte of its value.
+    private var lineStart: UInt64 = 0
     /// Whether one of them had a non-empty id: a client that loses the stream then can ask for the rest.
     public private(set) var hasEventID = false
     /// Whether no event has begun that did not end: what follows now begins an event of its own.
     public private(set) var isBetweenEvents = true
 
-    private var splitter = SSELineSplitter()
-    /// The first bytes of the line so far, the first lowest: enough to know `id:` and a byte of its value.
-    private var lineStart: UInt64 = 0
     /// How many bytes of the line ``lineStart`` holds.
-    private var lineLength = 0
+    private var lineLength: UInt8 = 0
+    private var splitter = SSELineSplitter()
     private var isFirstLine = true
     private var eventHasID = false
     private var eventHasField = false
@@ -34,7 +34,7 @@ public struct SSEProgress: Sendable {
         while let piece = splitter.next(chunk, from: index) {
             index = piece.end.upperBound
             if !piece.isRestOfLineEnd {
-                for position in piece.content.prefix(8 - lineLength) {
+                for position in piece.content.prefix(8 - Int(lineLength)) {
                     lineStart |= UInt64(chunk[position]) << UInt64(8 * lineLength)
                     lineLength += 1
                 }

@@ -77,9 +77,8 @@ final class HandshakeConnection: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        var bytes = unwrapInboundIn(data)
         guard !isOver else { return }
-        pending.writeBuffer(&bytes)
+        pending.writeImmutableBuffer(unwrapInboundIn(data))
         do throws(HeadError) {
             if answer == nil, try !readHead() { return }
             try readBody()

@@ -30,9 +30,7 @@ final class RecoveryHandshake: Expiring {
         case over
     }
 
-    let deadline: NIODeadline
-    var sweepIndex = -1
-
+    private let expiry: NIODeadline
     private let memory: SessionMemory
     private let proxy: ProxyLoop
     private let handshake: SessionMemory.Handshake
@@ -47,7 +45,7 @@ final class RecoveryHandshake: Expiring {
         self.proxy = proxy
         handshake = memory.handshake
         adapterName = memory.adapter.rawValue
-        deadline = proxy.loop.sweep.deadline(after: proxy.configuration.startTimeout)
+        expiry = proxy.loop.sweep.deadline(after: proxy.configuration.startTimeout)
     }
 
     /// Begins; the loop keeps this object until it is over.
@@ -61,7 +59,9 @@ final class RecoveryHandshake: Expiring {
         if case .waiting = step { attempt() }
     }
 
-    func deadlinePassed() { finish(.postponed) }
+    override var deadline: NIODeadline { expiry }
+
+    override func deadlinePassed() { finish(.postponed) }
 
     private func attempt() {
         guard let adapter = proxy.table.adapters[adapterName], adapter.route.recovery == .reinitialize else {

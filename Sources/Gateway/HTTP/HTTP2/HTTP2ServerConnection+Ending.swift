@@ -36,14 +36,14 @@ extension HTTP2ServerConnection {
         guard !isOver, let handlerContext else { return }
         phase = .linger
         endStreams()
-        deadline = context.sweep.deadline(after: context.configuration.lingerTimeout)
+        expiry = context.sweep.deadline(after: context.configuration.lingerTimeout)
         handlerContext.close(mode: .output, promise: nil)
     }
 
     /// All is sent: now it is for the client to close.
     func outputClosed() {
         guard phase == .linger else { return }
-        deadline = context.sweep.deadline(after: context.configuration.lingerTimeout)
+        expiry = context.sweep.deadline(after: context.configuration.lingerTimeout)
     }
 
     /// Closes at once.

@@ -12,7 +12,7 @@ internal import Wire
 /// of events that is silent costs little.
 ///
 /// The work is spread over extensions: Ending (how it stops, and what it does not stand), Sending (what streams send).
-final class HTTP2ServerConnection: ChannelInboundHandler, ServerConnection {
+final class HTTP2ServerConnection: Expiring, ChannelInboundHandler, ServerConnection {
     typealias InboundIn = HTTP2Frame
     typealias OutboundOut = HTTP2Frame
 
@@ -30,10 +30,8 @@ final class HTTP2ServerConnection: ChannelInboundHandler, ServerConnection {
     let context: HTTPServerLoop
     /// The channel.
     let channel: any Channel
-    /// Belongs to the sweep.
-    var sweepIndex = -1
     /// When a connection without streams has been there for too long.
-    var deadline: NIODeadline
+    var expiry: NIODeadline
 
     /// How it is going to end.
     var phase = Phase.open
@@ -58,8 +56,10 @@ final class HTTP2ServerConnection: ChannelInboundHandler, ServerConnection {
     init(context: HTTPServerLoop, channel: any Channel) {
         self.context = context
         self.channel = channel
-        deadline = context.sweep.deadline(after: context.configuration.headTimeout)
+        expiry = context.sweep.deadline(after: context.configuration.headTimeout)
     }
+
+    override var deadline: NIODeadline { expiry }
 
     /// The handler that makes frames of bytes.
     ///
@@ -150,10 +150,10 @@ final class HTTP2ServerConnection: ChannelInboundHandler, ServerConnection {
         }
     }
 
-    func deadlinePassed() {
+    override func deadlinePassed() {
         switch phase {
         case .open, .draining:
-            if streams.isEmpty { goAway() } else { deadline = .distantFuture }
+            if streams.isEmpty { goAway() } else { expiry = .distantFuture }
         case .linger: close()
         case .closed: break
         }
@@ -168,7 +168,7 @@ final class HTTP2ServerConnection: ChannelInboundHandler, ServerConnection {
             return flush()
         }
         lastStreamID = max(lastStreamID, id)
-        deadline = .distantFuture
+        expiry = .distantFuture
         let stream = HTTP2ServerStream(id: id, connection: self)
         streams[id] = stream
         stream.begin(fields, isEnd: isEnd)
@@ -187,7 +187,7 @@ final class HTTP2ServerConnection: ChannelInboundHandler, ServerConnection {
     private func becameIdle() {
         guard !isOver else { return }
         if phase == .open {
-            deadline = context.sweep.deadline(after: context.configuration.idleTimeout)
+            expiry = context.sweep.deadline(after: context.configuration.idleTimeout)
         } else {
             goAway()
         }

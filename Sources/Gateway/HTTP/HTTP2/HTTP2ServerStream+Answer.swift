@@ -16,6 +16,8 @@ extension HTTP2ServerStream {
     func writeAnswer(_ bytes: ByteBuffer) {
         guard isOpen else { return }
         var bytes = bytes
+        // Frames may wait for a window.
+        bytes.fit()
         if answerHead.readableBytes > 0 {
             answerHead.writeBuffer(&bytes)
             bytes = answerHead

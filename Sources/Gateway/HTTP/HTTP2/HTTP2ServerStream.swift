@@ -8,7 +8,7 @@ internal import Wire
 /// One stream of HTTP/2: a request, and its answer.
 ///
 /// Confined to its loop. The extension Answer has what becomes of an answer's bytes.
-final class HTTP2ServerStream: ClientLeg, Expiring {
+final class HTTP2ServerStream: ClientLeg {
     /// How far the answer is.
     enum Answer {
         /// Its head is not complete.
@@ -23,8 +23,6 @@ final class HTTP2ServerStream: ClientLeg, Expiring {
     let id: HTTP2StreamID
     /// The connection, which lets go of the stream when it ends.
     let connection: HTTP2ServerConnection
-    /// Belongs to the sweep.
-    var sweepIndex = -1
 
     // The request
     /// Takes the request and answers it.
@@ -85,7 +83,7 @@ final class HTTP2ServerStream: ClientLeg, Expiring {
     override var closesAfterAnswer: Bool { false }
     override var isOpen: Bool { !isEnded && !isReset && !isAnswerComplete }
     /// When the present wait ends.
-    var deadline: NIODeadline { min(phaseDeadline, writeDeadline) }
+    override var deadline: NIODeadline { min(phaseDeadline, writeDeadline) }
 
     /// Whether all of the answer was written.
     var isAnswerComplete: Bool { if case .complete = answer { true } else { false } }
@@ -224,7 +222,7 @@ final class HTTP2ServerStream: ClientLeg, Expiring {
     // MARK: - The end
 
     /// Ends what takes too long.
-    func deadlinePassed() {
+    override func deadlinePassed() {
         if writeDeadline <= context.sweep.now {
             // Where the connection takes nothing either, nothing would tell the client.
             if channel.isWritable { reset(.cancel) } else { connection.reset() }

@@ -28,6 +28,7 @@ extension HTTPServerConnection {
     func becomeHTTP2() {
         guard let handlerContext, phase != .closed else { return }
         let read = pending
+        _ = try? channel.syncOptions?.setOption(.recvAllocator, value: ReadBuffer.ownBuffers)
         let pipeline = channel.pipeline.syncOperations
         let connection = HTTP2ServerConnection(context: context, channel: channel)
         // First of all: a loop without connections would count as drained.
