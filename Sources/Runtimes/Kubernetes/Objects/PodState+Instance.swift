@@ -43,6 +43,10 @@ extension PodState {
         case .running(let startedAt, _):
             // Without an address nobody could send anything there.
             if isReady, address != nil { return (.ready, nil) }
+            // What runs there may well go on; bound sessions are the only ones to find out.
+            if isNodeLost, address != nil {
+                return (.unready, PhaseReason(.contactLost, "the node that the pod runs on does not answer"))
+            }
             // Times are whole seconds in one format and zone, so they can be compared as text. Readiness that was lost
             // after the start was there before; until the first probe it has not changed since the pod was made.
             if !isReady, address != nil, let startedAt, let readyChangedAt, readyChangedAt > startedAt {

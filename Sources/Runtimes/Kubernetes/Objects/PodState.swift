@@ -38,6 +38,11 @@ struct PodState: WatchedObject {
     var lastEnding: Ending?
     var restarts: Int
     var isReady: Bool
+    /// Whether the cluster, and not the kubelet, has taken the pod's readiness away, because its node does not answer.
+    ///
+    /// A kubelet writes `Ready` and `ContainersReady` together, and they are the same where there are no readiness
+    /// gates; the node lifecycle controller changes `Ready` alone.
+    var isNodeLost: Bool
     /// When readiness last changed.
     var readyChangedAt: String?
     var port: UInt16
@@ -66,6 +71,8 @@ struct PodState: WatchedObject {
         let status = object["status", "containerStatuses"]?.items.first { $0["name"]?.text == FieldNames.container }
         restarts = Int(status?["restartCount"]?.number ?? 0)
         isReady = condition("Ready")?["status"]?.text == "True"
+        isNodeLost =
+            condition("Ready")?["status"]?.text == "False" && condition("ContainersReady")?["status"]?.text == "True"
         readyChangedAt = condition("Ready")?["lastTransitionTime"]?.text
         lastEnding = status?["lastState", "terminated"].map(Ending.init)
         container =
