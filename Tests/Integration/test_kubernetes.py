@@ -11,12 +11,13 @@ import anyio
 import pytest
 import requests
 
-from harness import cluster, raw
+from harness import cluster
 from harness.api import ControlPlane
 from harness.api_proxy import APIProxy
 from harness.clients import call, legacy_client, modern_client
 from harness.cluster import Namespace, needs_cluster
 from harness.gateway import Gateway
+from harness.sessions import Session, session_on
 from harness.waiting import until
 
 pytestmark = needs_cluster
@@ -54,32 +55,6 @@ def gateway(namespace: Namespace, image: str, tmp_path_factory: pytest.TempPathF
 def own_namespace() -> Iterator[Namespace]:
     with Namespace() as namespace:
         yield namespace
-
-
-class Session:
-    """A session without a connection of its own."""
-
-    def __init__(self, gateway: Gateway, adapter: str) -> None:
-        self.target = f"/adapters/{adapter}/mcp"
-        answer, self.headers = raw.initialize(gateway.port, self.target)
-        assert answer.status == 200, answer
-        self.pod = self.call(gateway, "where")
-
-    def post(self, gateway: Gateway, tool: str, seconds: float = 15, **arguments: object) -> raw.Answer:
-        body = raw.rpc("tools/call", {"name": tool, "arguments": arguments})
-        return raw.send(gateway.port, "POST", self.target, body, self.headers, seconds=seconds)
-
-    def call(self, gateway: Gateway, tool: str, **arguments: object) -> str:
-        answer = self.post(gateway, tool, **arguments)
-        assert answer.status == 200, answer
-        return raw.message(answer)["result"]["content"][0]["text"]
-
-
-def session_on(gateway: Gateway, adapter: str, pod: str) -> Session:
-    for _ in range(20):
-        if (session := Session(gateway, adapter)).pod == pod:
-            return session
-    raise AssertionError(f"no session was placed on {pod}")
 
 
 @pytest.mark.anyio
@@ -307,9 +282,9 @@ def test_traffic_goes_on_without_contact(own_namespace: Namespace, image: str, t
             check_that_traffic_goes_on(gateway, own_namespace, image, proxy.cut, proxy.restore)
 
 
-@pytest.mark.skipif(not cluster.APIServer.IS_OURS, reason="kills the API server, so the cluster must be the tests' own")
+@pytest.mark.skipif(not cluster.ClusterProcess.IS_OURS, reason="kills the API server, so the cluster must be the tests' own")
 def test_traffic_goes_on_without_an_api_server(gateway: Gateway, namespace: Namespace, image: str) -> None:
-    server = cluster.APIServer()
+    server = cluster.ClusterProcess("apiserver")
     check_that_traffic_goes_on(gateway, namespace, image, server.kill, server.start)
 
 

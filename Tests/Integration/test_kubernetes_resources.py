@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 import requests
 
-from harness import cluster, raw
+from harness import cluster
 from harness.api_proxy import APIProxy
 from harness.cluster import Namespace, needs_cluster
 from harness.gateway import Gateway
 from harness.places import ROOT
+from harness.sessions import Session
 from harness.waiting import until
 
 pytestmark = needs_cluster
@@ -114,21 +115,6 @@ def healthy(gateway: Gateway, name: str) -> None:
         return answer.status_code == 200 and answer.json()["replicaStatus"] == "Healthy" or None
 
     until(is_healthy, f"{name} is healthy", 60)
-
-
-class Session:
-    """A session that any gateway may be asked for."""
-
-    def __init__(self, gateway: Gateway, adapter: str) -> None:
-        self.target = f"/adapters/{adapter}/mcp"
-        answer, self.headers = raw.initialize(gateway.port, self.target)
-        assert answer.status == 200, answer
-
-    def call(self, gateway: Gateway, tool: str, **arguments: object) -> str:
-        body = raw.rpc("tools/call", {"name": tool, "arguments": arguments})
-        answer = raw.send(gateway.port, "POST", self.target, body, self.headers, seconds=15)
-        assert answer.status == 200, answer
-        return raw.message(answer)["result"]["content"][0]["text"]
 
 
 def test_what_is_posted_is_a_resource_and_known_to_all(gateways: list[Gateway], resources: Resources, image: dict) -> None:
@@ -339,6 +325,46 @@ def test_reads_go_on_without_the_api_server(resources: Resources, keys: Path, im
                 "writes are taken again", 30)
             for name in resources.names():
                 resources.namespace.kubectl("delete", "adapter", name, "--ignore-not-found", "--timeout=110s")
+
+
+@pytest.mark.skipif(not cluster.ClusterProcess.IS_OURS, reason="kills the API server, so the cluster must be the tests' own")
+def test_all_gateways_agree_again_after_the_api_server_was_away(gateways: list[Gateway], resources: Resources, image: dict) -> None:
+    one, two = gateways
+    assert requests.post(f"{one.url}/adapters", json={"name": "lasting", **image, "replicaCount": 2}, timeout=15).status_code == 201
+    for gateway in gateways:
+        healthy(gateway, "lasting")
+    session = Session(one, "lasting")
+    session.call(two, "keep", value="mine")
+    server = cluster.ClusterProcess("apiserver")
+    server.kill()
+    try:
+        for gateway in gateways:
+            for method, path, body in (
+                ("POST", "", {"name": "never", **image}), ("PUT", "/lasting", {**image, "description": "never"}), ("DELETE", "/lasting", None),
+            ):
+                refused = requests.request(method, f"{gateway.url}/adapters{path}", json=body, timeout=30)
+                assert refused.status_code == 503 and int(refused.headers["Retry-After"]) >= 1, refused.text
+            assert session.call(gateway, "recall") == "mine"
+            assert Session(gateway, "lasting").call(gateway, "recall") == ""
+            assert show(gateway, "lasting").json()["description"] == ""
+    finally:
+        server.start()
+
+    def is_taken(number: int) -> bool:
+        body = {**image, "replicaCount": 2, "description": str(number)}
+        return requests.put(f"{gateways[number].url}/adapters/lasting", json=body, timeout=30).status_code == 200
+
+    # Each takes writes again, and knows of the other's.
+    for number in range(2):
+        until(lambda: is_taken(number) or None, "a write is taken again", 30)
+        other = gateways[1 - number]
+        wait_for(other, "lasting", lambda answer: answer.status_code == 200 and answer.json()["description"] == str(number))
+    for gateway in gateways:
+        assert show(gateway, "never").status_code == 404
+        healthy(gateway, "lasting")
+        assert session.call(gateway, "recall") == "mine"
+    resources.wait_for_condition("lasting", "Ready", "True", "Healthy")
+    assert resources.names() == ["lasting"]
 
 
 def test_gateway_is_not_ready_before_it_has_seen_the_cluster(resources: Resources, keys: Path, image: dict, tmp_path: Path) -> None:

@@ -26,10 +26,14 @@ start_node() {
         rm -rf "$folder"
     fi
     write_kubelet_settings
+    start_kubelet
+    wait_for kubelet "the node is ready" node_is_ready
+}
+
+start_kubelet() {
     start kubelet "$cluster/bin/kubelet" --config="$running/kubelet.yaml" --kubeconfig="$running/node.kubeconfig" \
         --hostname-override=localhost --root-dir="$running/kubelet" --cert-dir="$running/pki" \
         --container-runtime=remote --container-runtime-endpoint="unix://$containers/containerd.sock"
-    wait_for kubelet "the node is ready" node_is_ready
 }
 
 containers() { ctr --address "$containers/containerd.sock" --namespace k8s.io "$@"; }

@@ -122,7 +122,7 @@ class Namespace:
         kinds = "statefulsets,services,secrets,poddisruptionbudgets,configmaps"
         subprocess.run(["kubectl", "-n", self.name, "delete", kinds, "--all", "--wait=false"], capture_output=True)
         subprocess.run(
-            ["kubectl", "-n", self.name, "delete", "pods", "--all", "--grace-period=1"], capture_output=True, timeout=120)
+            ["kubectl", "-n", self.name, "delete", "pods", "--all", "--grace-period=1"], capture_output=True, timeout=240)
         run("kubectl", "delete", "namespace", self.name, "--wait=false")
 
     def kubectl(self, *arguments: str) -> str:
@@ -140,8 +140,18 @@ class Namespace:
             if item.get("type") != "kubernetes.io/service-account-token"
         ]
 
-    def wait_until_empty(self, seconds: float = 60) -> None:
-        until(lambda: not self.names() or None, "nothing is left in the namespace", seconds)
+    def wait_until_empty(self, seconds: float = 180) -> None:
+        """A kubelet may keep a pod whose container was started more than once for a minute, until it clears away dead ones."""
+        left: list[str] = []
+
+        def is_empty() -> bool:
+            left[:] = self.names()
+            return not left
+
+        try:
+            until(is_empty, "nothing is left in the namespace", seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; left: {left}") from None
 
 
 def kubeconfig(path: Path, server: str, authority: Path | None = None, token_file: Path | None = None) -> Path:
@@ -161,15 +171,27 @@ def api_port() -> int:
     return int(yaml.safe_load(Path(KUBECONFIG).read_text())["clusters"][0]["cluster"]["server"].rpartition(":")[2])
 
 
-class APIServer:
-    """The API server's process, to be killed and started again; only where the tests have the cluster for themselves."""
+class ClusterProcess:
+    """A process of the cluster, to be killed and started again; only where the tests have the cluster for themselves."""
 
     IS_OURS = os.environ.get("MCP_GATEWAY_TEST_CLUSTER_IS_OURS") == "1"
 
+    def __init__(self, name: str) -> None:
+        self.name = name
+
     def kill(self) -> None:
-        run(ROOT / "dev" / "cluster", "kill", "apiserver")
+        run(ROOT / "dev" / "cluster", "kill", self.name)
 
     def start(self) -> None:
-        run(ROOT / "dev" / "cluster", "start", "apiserver")
+        run(ROOT / "dev" / "cluster", "start", self.name)
         # It ends with the cluster, not with the test.
-        processes.started_here(int((HOME / "run" / "apiserver.pid").read_text()))
+        processes.started_here(int((HOME / "run" / f"{self.name}.pid").read_text()))
+
+
+def server_process(pod: dict[str, Any]) -> int:
+    """The id of the process that is the first one of a pod's container."""
+    container = pod["status"]["containerStatuses"][0]["containerID"].removeprefix("containerd://")
+    for line in run("ctr", "--address", HOME / "containerd" / "containerd.sock", "-n", "k8s.io", "tasks", "list").splitlines():
+        if line.startswith(container):
+            return int(line.split()[1])
+    raise AssertionError(f"the container {container} does not run")
