@@ -95,11 +95,17 @@ public final class ClusterAuthority: AdapterAuthority {
         } catch {
             return logger.error("the store can't follow the cluster", metadata: ["error": "\(error)"])
         }
-        for (name, value) in latest.objects.sorted(by: { $0.key < $1.key }) {
+        // Most are as they were: those are told by their version alone, before anything is read or put in order.
+        let changed = state.withLock { state in
+            latest.objects.filter { name, value in
+                state.faults[name] != nil
+                    || state.applied[name]?.resourceVersion != value["metadata", "resourceVersion"]?.text
+            }
+        }
+        for (name, value) in changed.sorted(by: { $0.key < $1.key }) {
             guard !Task.isCancelled else { return }
             guard let object = AdapterObject(value) else { continue }
             let (known, hasFault) = state.withLock { ($0.applied[name], $0.faults[name] != nil) }
-            if let known, known.resourceVersion == object.resourceVersion, !hasFault { continue }
             if let known, known.saysTheSame(as: object), !hasFault, object.finalizers == known.finalizers {
                 state.withLock { $0.applied[name] = object }
                 continue

@@ -22,6 +22,13 @@ public final class DataPlane: Service {
         var loops: [NIOLoopBound<ProxyLoop>] = []
     }
 
+    /// What was published last.
+    private struct Published {
+        var directory = AdapterDirectory()
+        var endpoints = EndpointTable()
+        var table = RoutingTable.empty
+    }
+
     private let configuration: DataPlaneConfiguration
     private let seal: SessionSeal
     private let authenticator: any Authenticator
@@ -37,6 +44,7 @@ public final class DataPlane: Service {
     let loads = PlacementLoads()
     private let meters = AdapterMetersTable()
     private let state = Mutex(State())
+    private let published = Mutex(Published())
     private let wallClockOffset: Int64
 
     /// Prepares the data plane; nothing is opened before ``run()``.
@@ -76,17 +84,28 @@ public final class DataPlane: Service {
     ///
     /// Takes effect on every loop within one turn of it; of two calls the later one wins everywhere.
     public func publish(_ directory: AdapterDirectory, _ endpoints: EndpointTable) {
-        let table = RoutingTable(directory, endpoints, loads: loads, meters: meters)
-        loads.forget(allBut: endpoints)
-        _ = registry.end(allBut: endpoints)
-        registry.memories.forget(allBut: Set(directory.routes.values.filter { $0.recovery != .none }.map(\.name)))
+        published.withLock { published in publish(directory, endpoints, after: &published) }
+    }
+
+    private func publish(_ directory: AdapterDirectory, _ endpoints: EndpointTable, after last: inout Published) {
+        let table = RoutingTable(directory, endpoints, after: last.table, loads: loads, meters: meters)
+        // Both are compared in no time where they are the very same, as the one that has not changed is.
+        let hasNewDirectory = directory != last.directory
+        if endpoints != last.endpoints {
+            loads.forget(allBut: endpoints)
+            _ = registry.end(allBut: endpoints)
+        }
+        last = Published(directory: directory, endpoints: endpoints, table: table)
+        if hasNewDirectory {
+            registry.memories.forget(allBut: Set(directory.routes.values.filter { $0.recovery != .none }.map(\.name)))
+        }
         // Handed over under the lock, so that two publications reach every loop in the same order; handing over only
         // puts a closure into a queue.
         state.withLock { state in
             state.table = table
             for loop in state.loops { loop.eventLoop.execute { loop.value.publish(table) } }
         }
-        meters.forget(allBut: table.adapters.keys)
+        if hasNewDirectory { meters.forget(allBut: table.adapters.keys) }
     }
 
     /// Whether no session is bound to this life of an instance and no request is on its way to it, as far as this gateway

@@ -80,14 +80,12 @@ final class ProxyLoop: RequestRouter {
     /// Takes the next snapshot, lets go of connections to instances that are no more, and sends what has waited.
     func publish(_ table: RoutingTable) {
         self.table = table
-        var living: Set<ObjectIdentifier> = []
-        for adapter in table.adapters.values {
-            for instance in adapter.instances { living.insert(ObjectIdentifier(instance.load)) }
+        // Those that have no connections are not looked for, however many there are.
+        var gone = Set(pools.keys)
+        for adapter in table.adapters.values where !gone.isEmpty {
+            for instance in adapter.instances { gone.remove(ObjectIdentifier(instance.load)) }
         }
-        for (key, pool) in pools where !living.contains(key) {
-            pool.close()
-            pools[key] = nil
-        }
+        for key in gone { pools.removeValue(forKey: key)?.close() }
         for handshake in handshakes { handshake.tableChanged() }
         if waiting.isEmpty { return }
         // Whoever finds no instance yet waits again, in the same order.

@@ -21,11 +21,20 @@ final class RoutingTable: Sendable {
     }
 
     /// Puts together who the adapters are and where their instances answer.
+    ///
+    /// - Parameter last: The table before this one, made with the same loads and meters; of a thousand adapters few have
+    ///   changed, and those that have not are taken over as they are.
     convenience init(
-        _ directory: AdapterDirectory, _ endpoints: EndpointTable, loads: PlacementLoads, meters: AdapterMetersTable
+        _ directory: AdapterDirectory, _ endpoints: EndpointTable, after last: RoutingTable = .empty,
+        loads: PlacementLoads, meters: AdapterMetersTable
     ) {
         var adapters: [String: AdapterTarget] = [:]
+        adapters.reserveCapacity(directory.routes.count)
         for route in directory.routes.values {
+            if let before = last.adapters[route.name.rawValue], before.stands(for: route, in: endpoints) {
+                adapters[route.name.rawValue] = before
+                continue
+            }
             let own = meters[route.name.rawValue]
             let candidates = loads.candidates(of: route.name.workload, in: endpoints, meters: own)
             adapters[route.name.rawValue] = AdapterTarget(
@@ -73,6 +82,14 @@ final class AdapterTarget: Sendable {
             claimedRevisions: Set(known.filter { $0.1 == nil }.map(\.0)))
         self.candidates = candidates
         instances = candidates.map { InstanceTarget($0, route) }
+    }
+
+    /// Whether a target made of `route` and `endpoints` would be the same.
+    func stands(for route: AdapterRoute, in endpoints: EndpointTable) -> Bool {
+        let workload = route.name.workload
+        return self.route == route && isKnown == endpoints.knows(workload)
+            && expectsInstances == endpoints.expectsInstances(of: workload)
+            && candidates.lazy.map(\.endpoint).elementsEqual(endpoints.instances[workload] ?? [])
     }
 
     /// The instance that a session is bound to, if that life of it still goes on.

@@ -68,12 +68,7 @@ public final class KubernetesRuntime: RuntimeDriver {
         await Watcher<StatefulSetState>(client: client, path: paths.statefulSets, selector: FieldNames.ours) {
             [state] machine in
             contact.note(machine.isInContact, machine.lastError)
-            let (objects, isKnown, isInContact) = (machine.objects, machine.hasSynced, machine.isInContact)
-            state.update { view in
-                view.statefulSets = objects
-                view.statefulSetsAreKnown = isKnown
-                view.isInContact = isInContact
-            }
+            state.update { $0.follow(machine) }
         }.run()
     }
 
@@ -81,12 +76,7 @@ public final class KubernetesRuntime: RuntimeDriver {
         let contact = ContactLog(logger, what: "pods")
         await Watcher<PodState>(client: client, path: paths.pods, selector: FieldNames.ours) { [state] machine in
             contact.note(machine.isInContact, machine.lastError)
-            let (objects, isKnown, isInContact) = (machine.objects, machine.hasSynced, machine.isInContact)
-            state.update { view in
-                view.pods = objects
-                view.podsAreKnown = isKnown
-                view.podsAreInContact = isInContact
-            }
+            state.update { $0.follow(machine) }
         }.run()
     }
 

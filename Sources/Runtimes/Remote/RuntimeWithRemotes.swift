@@ -125,7 +125,9 @@ public final class RuntimeWithRemotes: RuntimeDriver {
             if let platform { parts.platform = platform }
             if let remote { parts.remote = remote }
             // Under the lock, so that of two changes the later one is the last.
-            let merged = parts.platform.workloads.merging(parts.remote.workloads) { $1 }
+            let merged =
+                parts.remote.workloads.isEmpty
+                ? parts.platform.workloads : parts.platform.workloads.merging(parts.remote.workloads) { $1 }
             publisher.update { $0 = RuntimeSnapshot(isReachable: parts.platform.isReachable, workloads: merged) }
         }
     }

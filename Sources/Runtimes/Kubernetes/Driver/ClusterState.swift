@@ -14,6 +14,7 @@ final class ClusterState: Sendable {
         view.withLock { view in
             change(&view)
             guard view.isKnown else { return }
+            view.refresh()
             let snapshot = view.snapshot
             publisher.update { $0 = snapshot }
         }

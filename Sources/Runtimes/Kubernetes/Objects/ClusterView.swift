@@ -4,38 +4,94 @@ internal import RuntimeContract
 
 /// What is known of the cluster, put together from what is watched.
 ///
-/// No I/O.
+/// No I/O. A change costs what the workloads that it concerns cost, however many there are.
 struct ClusterView: Sendable {
-    var statefulSets: [String: StatefulSetState] = [:]
-    var pods: [String: PodState] = [:]
+    private(set) var statefulSets: [String: StatefulSetState] = [:]
+    private(set) var pods: [String: PodState] = [:]
     /// Whether both were listed once.
     var statefulSetsAreKnown = false
     var podsAreKnown = false
     var isInContact = true
     /// The pods' contact; both are needed.
     var podsAreInContact = true
+    /// What is published; follows with ``refresh()``.
+    private(set) var snapshot = RuntimeSnapshot(isReachable: false)
+
+    private var podNames: [WorkloadID: Set<String>] = [:]
+    /// The workloads whose status does not follow yet; `nil` stands for all.
+    private var stale: Set<WorkloadID>?
 
     var isKnown: Bool { statefulSetsAreKnown && podsAreKnown }
 
-    /// What is published.
-    var snapshot: RuntimeSnapshot {
+    /// Takes up the StatefulSets that have changed.
+    mutating func follow(_ machine: borrowing WatchMachine<StatefulSetState>) {
+        statefulSetsAreKnown = machine.hasSynced
+        isInContact = machine.isInContact
+        guard case .names(let names) = machine.changes else {
+            statefulSets = machine.objects
+            stale = nil
+            return
+        }
+        for name in names {
+            statefulSets[name] = machine.objects[name]
+            if let id = WorkloadID(name) { stale?.insert(id) }
+        }
+    }
+
+    /// Takes up the pods that have changed.
+    mutating func follow(_ machine: borrowing WatchMachine<PodState>) {
+        podsAreKnown = machine.hasSynced
+        podsAreInContact = machine.isInContact
+        guard case .names(let names) = machine.changes else {
+            pods = machine.objects
+            podNames = [:]
+            for pod in pods.values { podNames[pod.instance.workload, default: []].insert(pod.name) }
+            stale = nil
+            return
+        }
+        for name in names {
+            if let old = pods[name]?.instance.workload {
+                stale?.insert(old)
+                podNames[old]?.remove(name)
+                if podNames[old]?.isEmpty == true { podNames[old] = nil }
+            }
+            pods[name] = machine.objects[name]
+            if let new = pods[name]?.instance.workload {
+                stale?.insert(new)
+                podNames[new, default: []].insert(name)
+            }
+        }
+    }
+
+    /// Has ``snapshot`` follow what was taken up.
+    mutating func refresh() {
         let isReachable = isInContact && podsAreInContact
-        var byWorkload: [WorkloadID: [PodState]] = [:]
-        for pod in pods.values { byWorkload[pod.instance.workload, default: []].append(pod) }
-        var workloads: [WorkloadID: WorkloadStatus] = [:]
-        for set in statefulSets.values {
-            workloads[set.id] = Self.status(of: set, byWorkload.removeValue(forKey: set.id) ?? [])
+        if let stale, isReachable == snapshot.isReachable {
+            for id in stale { snapshot.workloads[id] = status(of: id) }
+        } else {
+            snapshot.isReachable = isReachable
+            let ids = Set(statefulSets.values.map(\.id)).union(podNames.keys)
+            snapshot.workloads = [:]
+            for id in ids { snapshot.workloads[id] = status(of: id) }
         }
-        // Pods whose StatefulSet is gone already are on their way out.
-        for (id, pods) in byWorkload {
-            workloads[id] = WorkloadStatus(
-                id: id, observedGeneration: 0, desiredReplicas: 0, image: pods.first?.image ?? "",
+        stale = []
+    }
+
+    private func status(of id: WorkloadID) -> WorkloadStatus? {
+        let pods = (podNames[id] ?? []).compactMap { self.pods[$0] }
+        var status: WorkloadStatus
+        if let set = statefulSets[id.rawValue] {
+            status = Self.status(of: set, pods)
+        } else if let first = pods.first {
+            // Pods whose StatefulSet is gone already are on their way out.
+            status = WorkloadStatus(
+                id: id, observedGeneration: 0, desiredReplicas: 0, image: first.image ?? "",
                 instances: Self.ordered(pods.map { $0.status(generation: 0) }))
+        } else {
+            return nil
         }
-        if !isReachable {
-            for id in workloads.keys { workloads[id]?.loseContact() }
-        }
-        return RuntimeSnapshot(isReachable: isReachable, workloads: workloads)
+        if !snapshot.isReachable { status.loseContact() }
+        return status
     }
 
     private static func status(of set: StatefulSetState, _ pods: [PodState]) -> WorkloadStatus {

@@ -18,8 +18,16 @@ struct WatchMachine<Object: WatchedObject>: Sendable {
         case watch(resourceVersion: String)
     }
 
+    /// Which objects may be other ones than before.
+    enum Changes: Hashable, Sendable {
+        case all
+        case names(Set<String>)
+    }
+
     /// The objects by name, as they were last known.
     private(set) var objects: [String: Object] = [:]
+    /// What of ``objects`` may have changed since ``told()``.
+    private(set) var changes = Changes.names([])
     /// Whether a whole list has been read.
     private(set) var hasSynced = false
     /// Whether the last attempt reached the server.
@@ -48,6 +56,7 @@ struct WatchMachine<Object: WatchedObject>: Sendable {
             return
         }
         objects = gathered
+        changes = .all
         gathered = [:]
         hasSynced = true
         next = .watch(resourceVersion: chunk["metadata", "resourceVersion"]?.text ?? "0")
@@ -70,12 +79,17 @@ struct WatchMachine<Object: WatchedObject>: Sendable {
         if let version = object["metadata", "resourceVersion"]?.text { next = .watch(resourceVersion: version) }
         switch kind {
         case "ADDED", "MODIFIED":
-            if let object = Object(object) { objects[object.name] = object }
+            if let object = Object(object) { keep(object, object.name) }
         case "DELETED":
-            if let name = object["metadata", "name"]?.text { objects[name] = nil }
+            if let name = object["metadata", "name"]?.text { keep(nil, name) }
         default: break
         }
         return true
+    }
+
+    /// Whoever follows the objects has seen ``changes``.
+    mutating func told() {
+        changes = .names([])
     }
 
     /// The watch has ended without an error, as it does every few minutes.
@@ -101,6 +115,15 @@ struct WatchMachine<Object: WatchedObject>: Sendable {
             // Not allowed any more, or a server that is none: as good as gone until it works again.
             isInContact = false
         }
+    }
+
+    private mutating func keep(_ object: Object?, _ name: String) {
+        objects[name] = object
+        guard case .names(var names) = changes else { return }
+        // Taken out, so that there is one owner and nothing is copied.
+        changes = .all
+        names.insert(name)
+        changes = .names(names)
     }
 
     private mutating func succeeded() {

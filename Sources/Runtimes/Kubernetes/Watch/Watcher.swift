@@ -33,8 +33,13 @@ struct Watcher<Object: WatchedObject>: Sendable {
                 if error.code == .cancelled { return }
                 machine.failed(error)
             }
-            changed(machine)
+            tell(&machine)
         }
+    }
+
+    private func tell(_ machine: inout WatchMachine<Object>) {
+        changed(machine)
+        machine.told()
     }
 
     private func list(_ continuation: String?) async throws(KubernetesError) -> JSONValue {
@@ -53,7 +58,7 @@ struct Watcher<Object: WatchedObject>: Sendable {
         call.deadlines.total = .seconds(Self.watchSeconds + 30)
         let response = try await client.open(call)
         machine.watching()
-        changed(machine)
+        tell(&machine)
         var lines = LineSplitter(maximumBytes: 8 << 20, excess: .fail)
         while true {
             let piece: [UInt8]?
@@ -71,7 +76,7 @@ struct Watcher<Object: WatchedObject>: Sendable {
                 }
                 guard machine.received(event) else { return }
             }
-            if !complete.isEmpty { changed(machine) }
+            if !complete.isEmpty { tell(&machine) }
         }
         machine.ended()
     }
