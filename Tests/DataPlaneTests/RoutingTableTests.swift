@@ -86,4 +86,21 @@ struct RoutingTableTests {
         #expect(Set(second.adapters.keys) == ["two", "three"])
         #expect(second.adapters["two"]?.candidates.first?.load === load)
     }
+
+    @Test("a life is lost with its instance or its incarnation, and not with readiness")
+    func lives() {
+        let first = endpoints()
+        #expect(!first.hasLostLives(since: first) && !first.hasLostLives(since: EndpointTable()))
+        #expect(!endpoints(accepts: false).hasLostLives(since: first))
+        #expect(endpoints(incarnation: "2").hasLostLives(since: first))
+        var fewer = first
+        fewer.instances[names[0].workload] = []
+        #expect(fewer.hasLostLives(since: first) && !first.hasLostLives(since: fewer))
+        fewer.instances[names[0].workload] = nil
+        #expect(fewer.hasLostLives(since: first) && !first.hasLostLives(since: fewer))
+        // An instance that is renewed before its old life has ended has both for a while.
+        var both = first
+        both.instances[names[1].workload]? += endpoints(incarnation: "2").instances[names[1].workload] ?? []
+        #expect(!both.hasLostLives(since: first) && endpoints(incarnation: "2").hasLostLives(since: both))
+    }
 }

@@ -89,9 +89,10 @@ public final class DataPlane: Service {
 
     private func publish(_ directory: AdapterDirectory, _ endpoints: EndpointTable, after last: inout Published) {
         let table = RoutingTable(directory, endpoints, after: last.table, loads: loads, meters: meters)
-        // Both are compared in no time where they are the very same, as the one that has not changed is.
+        // Compared in no time where it is the very same.
         let hasNewDirectory = directory != last.directory
-        if endpoints != last.endpoints {
+        // Mostly an instance only gains or loses readiness.
+        if endpoints.hasLostLives(since: last.endpoints) {
             loads.forget(allBut: endpoints)
             _ = registry.end(allBut: endpoints)
         }
