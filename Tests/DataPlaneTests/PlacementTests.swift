@@ -39,7 +39,7 @@ struct PlacementTests {
     {
         let load = PlacementLoad()
         for _ in 0..<sessions { load.beginSession() }
-        for _ in 0..<requests { load.beginRequest() }
+        for _ in 0..<requests { _ = load.beginRequest() }
         return PlacementCandidate(endpoint: endpoint(ordinal, accepts: accepts), load: load)
     }
 

@@ -43,7 +43,7 @@ struct AdapterDraftTests {
         "environmentVariables":{"A":"1"},"secretEnvironmentVariables":{"TOKEN":"s3cret"},"replicaCount":3,
         "description":"d","useWorkloadIdentity":true,"requiredRoles":["r1","r2"],"transport":"sse","port":9000,
         "path":"/m%20cp","ssePath":"/events","resources":{"memoryBytes":1048576,"cpuMillicores":500,"tasks":10,
-        "openFiles":64},"gracePeriodSeconds":3,"session":{"idleTimeoutSeconds":60,"drainTimeoutSeconds":0},
+        "openFiles":64},"gracePeriodSeconds":3,"session":{"idleTimeoutSeconds":60,"drainTimeoutSeconds":0,"parkAfterSeconds":9},
         "labels":{"team":"a","example.com/tier":""}}
         """
 
@@ -57,7 +57,7 @@ struct AdapterDraftTests {
             replicaCount: 3, description: "d", useWorkloadIdentity: true, requiredRoles: ["r1", "r2"],
             transport: .sse, port: 9000, path: "/m%20cp", ssePath: "/events",
             resources: ResourceLimits(memoryBytes: 1_048_576, cpuMillicores: 500, tasks: 10, openFiles: 64),
-            gracePeriodSeconds: 3, session: .init(idleTimeoutSeconds: 60, drainTimeoutSeconds: 0),
+            gracePeriodSeconds: 3, session: .init(idleTimeoutSeconds: 60, drainTimeoutSeconds: 0, parkAfterSeconds: 9),
             labels: ["team": "a", "example.com/tier": ""])
         #expect(try spec(Self.everything) == expected)
     }

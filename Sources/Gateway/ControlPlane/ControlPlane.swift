@@ -22,6 +22,7 @@ public struct ControlPlane: Service {
     private let projection: Projection
     private let reconciler: Reconciler
     private let drainWatch: DrainWatch
+    private let parkingWatch: ParkingWatch
     private let logger: Logger
 
     /// Puts a control plane together; nothing is read, told or started yet.
@@ -31,6 +32,7 @@ public struct ControlPlane: Service {
     ///   - driver: Is run by the caller as a service of its own, for longer than this one.
     ///   - publish: Told of every change of the directory or the endpoints, in order, from any thread; must not block.
     ///   - isIdle: Whether nobody uses this life of an instance; asked of those that drain.
+    ///   - traffic: What goes to instances; without it none is parked.
     ///   - sessions: The live sessions of an adapter, as far as the data plane knows.
     ///   - authenticate: Who sends a request.
     public init(
@@ -40,6 +42,7 @@ public struct ControlPlane: Service {
         configuration: ControlPlaneConfiguration = ControlPlaneConfiguration(),
         publish: @escaping @Sendable (AdapterDirectory, EndpointTable) -> Void,
         isIdle: @escaping @Sendable (InstanceID, Incarnation) -> Bool = { _, _ in true },
+        traffic: (any InstanceTraffic)? = nil,
         sessions: @escaping @Sendable (AdapterName) -> [SessionSummary] = { _ in [] },
         authenticate: @escaping ControlPlaneConfiguration.Authenticator = { _ in .development },
         logger: Logger
@@ -55,6 +58,8 @@ public struct ControlPlane: Service {
             store: store, authority: authority, driver: driver, configuration: configuration, projection: projection,
             logger: logger)
         drainWatch = DrainWatch(driver: driver, projection: projection, isIdle: isIdle, clock: configuration.clock)
+        parkingWatch = ParkingWatch(
+            driver: driver, projection: projection, traffic: traffic, clock: configuration.clock, logger: logger)
         responder = ControlPlaneResponder(
             adapters: AdapterResource(
                 store: store, authority: authority, driver: driver, configuration: configuration,
@@ -89,6 +94,7 @@ public struct ControlPlane: Service {
                     for await snapshot in driver.observe() {
                         reconciler.nudge(projection.update(snapshot))
                         drainWatch.look()
+                        parkingWatch.look()
                     }
                 }
                 group.addTask { await authority.run { projection.progress(of: $0.workload) } }
@@ -100,6 +106,7 @@ public struct ControlPlane: Service {
                     await reconciler.run(stored)
                 }
                 group.addTask { await drainWatch.run() }
+                group.addTask { await parkingWatch.run() }
             }
         }
         projection.set(.stopping)
@@ -112,6 +119,11 @@ public struct ControlPlane: Service {
         guard case .recovering = projection.readiness else { return }
         await projection.recovery.wait(atMost: limit, clock: configuration.clock)
     }
+
+    /// A request waits for an instance of the adapter: one that is parked is woken.
+    ///
+    /// From any thread; does not block.
+    public func want(_ adapter: AdapterName) { parkingWatch.want(adapter.workload) }
 
     private static func entry(
         _ stored: StoredAdapter,

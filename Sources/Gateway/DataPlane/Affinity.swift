@@ -68,6 +68,7 @@ extension Placement {
         var bestWeight: UInt64 = 0
         for candidate in candidates where candidate.endpoint.acceptsNewSessions {
             if tried.contains(candidate.endpoint.id) || candidate.load.closedUntil > now { continue }
+            if candidate.load.isClosed { continue }
             let weight = Rendezvous.weight(key, candidate.endpoint.id.ordinal)
             if best == nil || weight > bestWeight { (best, bestWeight) = (candidate, weight) }
         }

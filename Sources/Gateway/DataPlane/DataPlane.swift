@@ -36,6 +36,7 @@ public final class DataPlane: Service {
     private let group: any EventLoopGroup
     private let logger: Logger
     private let onListening: @Sendable ([SocketAddress]) async -> Void
+    private let onWanted: @Sendable (AdapterName) -> Void
     /// The live sessions.
     let registry = SessionRegistry()
     /// The streams that stand open.
@@ -54,6 +55,7 @@ public final class DataPlane: Service {
     ///   - control: Answers what is not proxied.
     ///   - group: The loops that carry all traffic.
     ///   - onListening: Called once with the bound addresses.
+    ///   - onWanted: Called each time a request begins to wait for an instance of an adapter, from any thread; must not block.
     public init(
         configuration: DataPlaneConfiguration,
         keyRing: SessionKeyRing,
@@ -61,7 +63,8 @@ public final class DataPlane: Service {
         control: any Responder,
         group: any EventLoopGroup,
         logger: Logger,
-        onListening: @escaping @Sendable ([SocketAddress]) async -> Void = { _ in }
+        onListening: @escaping @Sendable ([SocketAddress]) async -> Void = { _ in },
+        onWanted: @escaping @Sendable (AdapterName) -> Void = { _ in }
     ) {
         self.configuration = configuration
         standing = StandingStreams(maximum: configuration.maximumStreamsPerPrincipal)
@@ -71,6 +74,7 @@ public final class DataPlane: Service {
         self.group = group
         self.logger = logger
         self.onListening = onListening
+        self.onWanted = onWanted
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         wallClockOffset =
@@ -144,6 +148,13 @@ public final class DataPlane: Service {
         for loop in state.withLock(\.loops) { loop.eventLoop.execute { loop.value.closeUpstreams() } }
     }
 
+    /// Has every request that waits for an instance look for one.
+    func placeWaitingAgain() {
+        state.withLock { state in
+            for loop in state.loops { loop.eventLoop.execute { loop.value.publish(loop.value.table) } }
+        }
+    }
+
     /// How many requests wait for an instance that is being started.
     func waitingRequests() async throws -> Int {
         var count = 0
@@ -167,7 +178,7 @@ public final class DataPlane: Service {
             loop: loop, configuration: configuration, seal: seal, registry: registry, standing: standing,
             meters: meters[""],
             logger: logger, authenticator: authenticator,
-            control: control, wallClockOffset: wallClockOffset)
+            control: control, wallClockOffset: wallClockOffset, onWanted: onWanted)
         let bound = NIOLoopBound(proxy, eventLoop: loop.eventLoop)
         let table = state.withLock { state in
             state.loops.append(bound)

@@ -37,6 +37,7 @@ enum Placement {
         var equals = 0
         for candidate in candidates where candidate.endpoint.acceptsNewSessions {
             if tried.contains(candidate.endpoint.id) || candidate.load.closedUntil > now { continue }
+            if candidate.load.isClosed { continue }
             let sessions = purpose == .session ? candidate.load.sessions : 0
             let requests = candidate.load.requests
             if (sessions, requests) < (bestSessions, bestRequests) {

@@ -12,7 +12,8 @@ import Synchronization
 final class PlacementLoad: Sendable {
     private let sessionCount = Atomic<Int>(0)
     private let expectedCount = Atomic<Int>(0)
-    private let requestCount = Atomic<Int>(0)
+    /// How many requests were begun in the upper half; in the lower one whether it is closed, and how many are not over.
+    private let traffic = Atomic<UInt64>(0)
     private let health = Mutex(InstanceHealth())
     /// ``InstanceHealth/closedUntil``; 1 where requests are admitted and the last one failed.
     private let gate = Atomic<UInt64>(0)
@@ -31,14 +32,44 @@ final class PlacementLoad: Sendable {
     /// Sessions that are about to begin.
     var expectedSessions: Int { expectedCount.load(ordering: .relaxed) }
 
+    private static let oneBegun: UInt64 = 1 << 32
+    private static let closed: UInt64 = 1 << 31
+
     /// Requests and streams that are not over.
-    var requests: Int { requestCount.load(ordering: .relaxed) }
+    var requests: Int { Int(traffic.load(ordering: .relaxed) & (Self.closed - 1)) }
+
+    /// Whether nothing may be sent to the instance any more, because it is being parked.
+    var isClosed: Bool { traffic.load(ordering: .relaxed) & Self.closed != 0 }
 
     /// Counts a request or a stream that is sent to the instance; ``endRequest()`` follows exactly once.
-    func beginRequest() { requestCount.add(1, ordering: .relaxed) }
+    ///
+    /// - Returns: `false` where nothing may be sent any more; then nothing is counted.
+    @inline(__always)
+    func beginRequest() -> Bool {
+        let before = traffic.wrappingAdd(Self.oneBegun | 1, ordering: .relaxed).oldValue
+        if before & Self.closed == 0 { return true }
+        endRequest()
+        return false
+    }
 
     /// Ends what ``beginRequest()`` began.
-    func endRequest() { requestCount.subtract(1, ordering: .relaxed) }
+    func endRequest() { traffic.wrappingSubtract(1, ordering: .relaxed) }
+
+    /// What went to the instance up to now.
+    var use: InstanceUse {
+        let now = traffic.load(ordering: .acquiring)
+        return InstanceUse(begun: UInt32(now >> 32), requests: Int(now & (Self.closed - 1)), sessions: sessions)
+    }
+
+    /// Lets nothing more be begun, unless something was since `use` or is not over.
+    func close(since use: InstanceUse) -> Bool {
+        let idle = UInt64(use.begun) << 32
+        return traffic.compareExchange(expected: idle, desired: idle | Self.closed, ordering: .acquiringAndReleasing)
+            .exchanged
+    }
+
+    /// Takes ``close(since:)`` back.
+    func reopen() { traffic.bitwiseAnd(~Self.closed, ordering: .relaxed) }
 
     /// Counts an `initialize` on its way, so that many at a time spread; ``settleSession()`` follows exactly once, when
     /// it is answered or lost.

@@ -75,9 +75,11 @@ extension ProxyExchange {
     ///
     /// What has to flow while it is checked does not wait: it would have to be held.
     private func wait(for purpose: Placement.Purpose) -> Bool {
-        guard tried.isEmpty, !isCheckedOnTheWay, adapter?.expectsInstances ?? false, proxy.beginWaiting(self)
+        guard tried.isEmpty, !isCheckedOnTheWay, let adapter,
+            adapter.expectsInstances || adapter.candidates.contains(where: \.load.isClosed), proxy.beginWaiting(self)
         else { return false }
         stage = .waiting(purpose)
+        proxy.onWanted(adapter.route.name)
         if !isWatched {
             expiry = proxy.loop.sweep.deadline(after: proxy.configuration.startTimeout)
             proxy.loop.sweep.insert(self)
@@ -104,8 +106,8 @@ extension ProxyExchange {
             client.pauseReading(false)
         }
         stage = .forwarding
-        isCounted = true
-        instance.load.beginRequest()
+        isCounted = instance.load.beginRequest()
+        guard isCounted else { return missed(instance) }
         if purpose == .initialize || purpose == .eventStream {
             expectsSession = true
             instance.load.expectSession()
@@ -123,6 +125,14 @@ extension ProxyExchange {
             body.clear()
         }
         connect(to: instance, mayReuse: true)
+    }
+
+    /// The instance was parked at this very moment; nothing was sent to it.
+    private func missed(_ instance: InstanceTarget) {
+        release(instance)
+        if session == nil { return place(for: placementPurpose) }
+        if recoverUnsent() { return }
+        reject(.unavailable(retryAfterSeconds: 1))
     }
 
     private func connect(to instance: InstanceTarget, mayReuse: Bool) {

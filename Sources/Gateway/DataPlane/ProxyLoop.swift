@@ -45,11 +45,14 @@ final class ProxyLoop: RequestRouter {
     /// Requests that no instance is ready for, in the order of their arrival.
     private var waiting: [ProxyExchange] = []
     private let wallClockOffset: Int64
+    /// Told of each adapter that a request waits for, which may have to be woken.
+    let onWanted: @Sendable (AdapterName) -> Void
 
     init(
         loop: HTTPServerLoop, configuration: DataPlaneConfiguration, seal: SessionSeal, registry: SessionRegistry,
         standing: StandingStreams, meters: AdapterMeters, logger: Logger,
-        authenticator: any Authenticator, control: any Responder, wallClockOffset: Int64
+        authenticator: any Authenticator, control: any Responder, wallClockOffset: Int64,
+        onWanted: @escaping @Sendable (AdapterName) -> Void
     ) {
         self.loop = loop
         self.configuration = configuration
@@ -61,6 +64,7 @@ final class ProxyLoop: RequestRouter {
         self.authenticator = authenticator
         self.control = TaskResponder(CrossOrigin(control))
         self.wallClockOffset = wallClockOffset
+        self.onWanted = onWanted
         sessions = BoundSessionCache(capacity: configuration.sessionCacheCapacity)
     }
 

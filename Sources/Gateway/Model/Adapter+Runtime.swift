@@ -73,7 +73,8 @@ extension Adapter {
             recovery: spec.session.recovery,
             protocolVersions: spec.protocolVersions,
             access: access,
-            sessionIdleTimeout: .seconds(spec.session.idleTimeoutSeconds))
+            sessionIdleTimeout: .seconds(spec.session.idleTimeoutSeconds),
+            parkAfter: spec.session.parkAfterSeconds.map { .seconds($0) })
     }
 }
 

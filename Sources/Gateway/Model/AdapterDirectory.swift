@@ -37,6 +37,8 @@ public struct AdapterRoute: Hashable, Sendable {
     public var access: AccessPolicy
     /// How long a session may be idle before the gateway stops counting it for placement.
     public var sessionIdleTimeout: Duration
+    /// After how long without any request its instances are parked; `nil` for never.
+    public var parkAfter: Duration?
 
     /// Describes an adapter.
     public init(
@@ -49,7 +51,8 @@ public struct AdapterRoute: Hashable, Sendable {
         recovery: SessionRecovery = .none,
         protocolVersions: [String] = [],
         access: AccessPolicy,
-        sessionIdleTimeout: Duration = .seconds(30 * 60)
+        sessionIdleTimeout: Duration = .seconds(30 * 60),
+        parkAfter: Duration? = nil
     ) {
         self.name = name
         self.transport = transport
@@ -61,5 +64,6 @@ public struct AdapterRoute: Hashable, Sendable {
         self.protocolVersions = protocolVersions
         self.access = access
         self.sessionIdleTimeout = sessionIdleTimeout
+        self.parkAfter = parkAfter
     }
 }

@@ -280,6 +280,10 @@ extension AdapterDraft {
                 rules.drainTimeoutSeconds =
                     reader.integer("drainTimeoutSeconds", in: Int64(drain.lowerBound)...Int64(drain.upperBound))
                     .map(Int.init) ?? rules.drainTimeoutSeconds
+                let park = AdapterLimits.parkAfterSeconds
+                rules.parkAfterSeconds =
+                    reader.integer("parkAfterSeconds", in: Int64(park.lowerBound)...Int64(park.upperBound))
+                    .map(Int.init)
                 rules.affinity =
                     reader.string("affinity", AdapterRules.affinity).flatMap(SessionAffinity.init) ?? rules.affinity
                 rules.recovery =

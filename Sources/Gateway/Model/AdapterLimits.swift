@@ -33,6 +33,7 @@ public struct AdapterLimits: Hashable, Sendable {
     static let labelPrefixLength = 253
     static let idleTimeoutSeconds = 1...604_800
     static let drainTimeoutSeconds = 0...604_800
+    static let parkAfterSeconds = 1...604_800
     static let gracePeriodSeconds = 0...3600
     static let memoryBytes: ClosedRange<Int64> = 1_048_576...1_099_511_627_776
     static let cpuMillicores: ClosedRange<Int64> = 1...1_024_000

@@ -35,15 +35,19 @@ extension AdapterSpec {
         if !protocolVersions.isEmpty { object.set("protocolVersions", .strings(protocolVersions)) }
         if let limits = resourcesJSON { object.set("resources", .object(limits)) }
         object.set("gracePeriodSeconds", .integer(Int64(gracePeriodSeconds)))
-        object.set(
-            "session",
-            .object([
-                "idleTimeoutSeconds": .integer(Int64(session.idleTimeoutSeconds)),
-                "drainTimeoutSeconds": .integer(Int64(session.drainTimeoutSeconds)),
-                "affinity": .string(session.affinity.description),
-                "recovery": .string(session.recovery.rawValue),
-            ]))
+        object.set("session", .object(sessionJSON))
         if !labels.isEmpty { object.set("labels", .strings(labels)) }
+        return object
+    }
+
+    private var sessionJSON: JSONObject {
+        var object: JSONObject = [
+            "idleTimeoutSeconds": .integer(Int64(session.idleTimeoutSeconds)),
+            "drainTimeoutSeconds": .integer(Int64(session.drainTimeoutSeconds)),
+            "affinity": .string(session.affinity.description),
+            "recovery": .string(session.recovery.rawValue),
+        ]
+        if let seconds = session.parkAfterSeconds { object.set("parkAfterSeconds", .integer(Int64(seconds))) }
         return object
     }
 

@@ -54,18 +54,21 @@ public struct AdapterSpec: Hashable, Sendable {
         public var idleTimeoutSeconds: Int
         /// How long sessions may go on with an instance that is replaced or no longer wanted, in seconds.
         public var drainTimeoutSeconds: Int
+        /// After how long without any request the instances are parked, in seconds; `nil` for never.
+        public var parkAfterSeconds: Int?
         /// What keeps requests without a session together on one instance.
         public var affinity: SessionAffinity
         /// What is done for sessions that have lost their instance.
         public var recovery: SessionRecovery
 
-        /// The rules with their defaults: half an hour, five minutes, nothing, nothing.
+        /// The rules with their defaults: half an hour, five minutes, never, nothing, nothing.
         public init(
-            idleTimeoutSeconds: Int = 30 * 60, drainTimeoutSeconds: Int = 300, affinity: SessionAffinity = .none,
-            recovery: SessionRecovery = .none
+            idleTimeoutSeconds: Int = 30 * 60, drainTimeoutSeconds: Int = 300, parkAfterSeconds: Int? = nil,
+            affinity: SessionAffinity = .none, recovery: SessionRecovery = .none
         ) {
             self.idleTimeoutSeconds = idleTimeoutSeconds
             self.drainTimeoutSeconds = drainTimeoutSeconds
+            self.parkAfterSeconds = parkAfterSeconds
             self.affinity = affinity
             self.recovery = recovery
         }

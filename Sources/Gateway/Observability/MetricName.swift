@@ -29,6 +29,10 @@ public enum MetricName: String, CaseIterable, Sendable {
     case instanceProcessorSeconds = "mcp_gateway_instance_cpu_seconds"
     /// Processes of an instance.
     case instanceProcesses = "mcp_gateway_instance_processes"
+    /// Instances that were stopped because nobody used them.
+    case parks = "mcp_gateway_parks_total"
+    /// Parked instances that were started for a request.
+    case wakes = "mcp_gateway_wakes_total"
     /// Attempts to bring a workload up to date, by `outcome`.
     case reconciles = "mcp_gateway_reconciles_total"
     /// Answers of the control plane, by `route`, `method` and `status`.
@@ -49,6 +53,8 @@ public enum MetricName: String, CaseIterable, Sendable {
         case .instanceResidentBytes: "Resident memory of an instance, all its processes together"
         case .instanceProcessorSeconds: "Processor time of the present life of an instance"
         case .instanceProcesses: "Processes of an instance"
+        case .parks: "Instances that were stopped because nobody used them"
+        case .wakes: "Parked instances that were started for a request"
         case .reconciles: "Attempts to bring a workload up to date"
         case .controlRequests: "Answers of the control plane"
         }

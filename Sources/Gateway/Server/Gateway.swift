@@ -97,7 +97,7 @@ public struct Gateway: Sendable {
                 },
                 metrics: { metrics.text() }),
             publish: { relay.publish($0, $1) }, isIdle: { relay.isIdle($0, $1) },
-            sessions: { relay.sessions(of: $0) }, logger: Logger(label: "control"))
+            traffic: relay, sessions: { relay.sessions(of: $0) }, logger: Logger(label: "control"))
         let announce = announce
         let plane = DataPlane(
             configuration: dataPlaneConfiguration(certificate, trust), keyRing: keyRing,
@@ -107,7 +107,8 @@ public struct Gateway: Sendable {
                 let urls = addresses.map { Self.url($0, isSecure: certificate != nil) }
                 for url in urls { announce(url) }
                 ServiceNotifier.ready("listening on \(urls.joined(separator: " "))")
-            })
+            },
+            onWanted: { control.want($0) })
         relay.connect(plane)
         metrics.beforeReading { [weak plane] in plane?.showGauges() }
         // Stopped in the reverse order: traffic first, then the reconciler, then the servers.

@@ -6,7 +6,7 @@ internal import RuntimeContract
 internal import Synchronization
 
 /// Carries what the control plane publishes to the data plane, which is made after it because it needs its responder.
-final class RoutingRelay: Sendable {
+final class RoutingRelay: InstanceTraffic, Sendable {
     private let plane = Mutex<DataPlane?>(nil)
 
     /// Everything that is published goes to `plane` from now on; called before anything is published.
@@ -22,6 +22,18 @@ final class RoutingRelay: Sendable {
     /// The live sessions of an adapter.
     func sessions(of adapter: AdapterName) -> [SessionSummary] {
         plane.withLock(\.self)?.sessions(of: adapter) ?? []
+    }
+
+    func use(of instance: InstanceID, _ incarnation: Incarnation) -> InstanceUse? {
+        plane.withLock(\.self)?.use(of: instance, incarnation)
+    }
+
+    func close(_ instance: InstanceID, _ incarnation: Incarnation, since use: InstanceUse) -> Bool {
+        plane.withLock(\.self)?.close(instance, incarnation, since: use) ?? false
+    }
+
+    func reopen(_ instance: InstanceID, _ incarnation: Incarnation) {
+        plane.withLock(\.self)?.reopen(instance, incarnation)
     }
 
     func publish(_ directory: AdapterDirectory, _ endpoints: EndpointTable) {

@@ -48,6 +48,9 @@ final class Projection: Sendable {
     /// What the runtime showed last.
     var snapshot: RuntimeSnapshot { state.withLock(\.snapshot) }
 
+    /// The adapters whose instances are parked when nobody uses them.
+    var parking: [AdapterRoute] { state.withLock { $0.directory.routes.values.filter { $0.parkAfter != nil } } }
+
     /// Whether an adapter stands for the workload.
     func wants(_ id: WorkloadID) -> Bool { state.withLock { $0.generations[id] != nil } }
 

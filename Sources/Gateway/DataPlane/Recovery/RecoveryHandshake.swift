@@ -75,6 +75,7 @@ final class RecoveryHandshake: Expiring {
             let instance = adapter.instance(candidate)
         else {
             step = .waiting
+            proxy.onWanted(adapter.route.name)
             return
         }
         attempts += 1
