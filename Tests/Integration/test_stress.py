@@ -28,7 +28,10 @@ from test_remote import free_port
 SECONDS = float(os.environ.get("MCP_GATEWAY_STRESS_SECONDS", "20"))
 SEED = int(os.environ.get("MCP_GATEWAY_STRESS_SEED", str(random.randrange(1 << 30))))
 WORKERS = 12
+SLACK_KIB = 4096
 SESSIONS = -(-int(os.environ.get("MCP_GATEWAY_STRESS_SESSIONS", "240")) // WORKERS)  # of each worker
+# A session that the other gateway has seen the end of is idle here.
+SESSION = {"session": {"idleTimeoutSeconds": 15}}
 TARGET = "/adapters/counting/mcp"
 
 
@@ -65,7 +68,7 @@ class World:
             gateway.start()
             api = ControlPlane(gateway)
             urls = [f"http://127.0.0.1:{server.port}" for server in self.servers]
-            created = api.request("POST", "/adapters", json={"name": "counting", "url": urls})
+            created = api.request("POST", "/adapters", json={"name": "counting", "url": urls} | SESSION)
             assert created.status_code == 201, created.text
             api.wait_until_ready("counting", 3)
             self.ports[index] = gateway.port
@@ -134,7 +137,7 @@ def memory_kib(gateway: Gateway) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("Anonymous:"))
 
 
-@pytest.mark.timeout(SECONDS + 120 + SESSIONS)
+@pytest.mark.timeout(SECONDS + 240 + SESSIONS)
 def test_no_request_is_misrouted_or_hangs_while_gateways_and_servers_are_killed(tmp_path: Path) -> None:
     print(f"seed {SEED}")
     world = World(tmp_path)
@@ -167,6 +170,11 @@ def test_no_request_is_misrouted_or_hangs_while_gateways_and_servers_are_killed(
             kib.append(memory_kib(gateway))
         for worker in workers:
             worker.end_sessions()
+        deadline = time.monotonic() + 90
+        while any(memory_kib(gateway) > kib[0] + SLACK_KIB for gateway, kib in zip(world.gateways, memory)):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(1)
         for gateway, kib in zip(world.gateways, memory):
             kib.append(memory_kib(gateway))
     finally:
@@ -186,4 +194,4 @@ def test_no_request_is_misrouted_or_hangs_while_gateways_and_servers_are_killed(
     assert not faults, f"seed {SEED}: {faults[:10]}"
     assert kills["server"] and kills["gateway"]
     for start, _, end in memory:
-        assert end < start + 4096, f"memory is not back to its start: {memory} KiB"
+        assert end <= start + SLACK_KIB, f"memory is not back to its start: {memory} KiB"

@@ -70,6 +70,15 @@ struct BoundSessionCache {
         young[key] = session
     }
 
+    /// How many there are.
+    var count: Int { young.count + old.count }
+
+    /// Forgets what was not used since the last call but one.
+    mutating func age() {
+        old = young
+        young = [:]
+    }
+
     /// Forgets `session`.
     mutating func remove(_ session: BoundSession) {
         guard let key = session.text.withUnsafeBytes(Self.key) else { return }

@@ -188,8 +188,9 @@ public final class DataPlane: Service {
         return proxy
     }
 
-    /// Lets go of sessions that nobody has used for as long as their adapter says.
+    /// Lets go of sessions that nobody has used for as long as their adapter says, and of opened ids that nobody uses now.
     private func expireSessions() async {
+        var freed = FreedMemory()
         while (try? await Task.sleep(for: .seconds(15))) != nil {
             let routes = state.withLock(\.table).adapters
             let now = Timestamp(
@@ -201,6 +202,14 @@ public final class DataPlane: Service {
             registry.memories.expire(at: now.millisecondsSinceEpoch) { name in
                 timeout(name).components.seconds * 1000
             }
+            var (held, highest) = (registry.count, registry.count)
+            for loop in state.withLock(\.loops) {
+                let here =
+                    (try? await loop.eventLoop.submit { loop.value.forgetUnused() }.get()) ?? (held: 0, highest: 0)
+                held += here.held
+                highest += here.highest
+            }
+            if freed.isWorthGivingBack(held: held, highest: highest) { FreedMemory.giveBack() }
         }
     }
 }

@@ -117,6 +117,15 @@ final class ProxyLoop: RequestRouter {
         waiting.removeAll { $0 === exchange }
     }
 
+    /// Forgets opened session ids that nobody has used for a while.
+    ///
+    /// - Returns: how many sessions, connections and requests the loop holds, and the most that it held since the last time.
+    func forgetUnused() -> (held: Int, highest: Int) {
+        let before = sessions.count
+        sessions.age()
+        return (sessions.count + loop.sweep.count, before + loop.sweep.takeHighestCount())
+    }
+
     /// Closes the unused connections to all instances.
     func closeUpstreams() {
         for pool in pools.values { pool.close() }

@@ -34,6 +34,9 @@ public final class DeadlineSweep {
     private let interval: TimeAmount
     /// All that is watched over, in no order.
     private(set) var members: [Expiring] = []
+    /// How many are watched over.
+    public var count: Int { members.count }
+    private var highest = 0
     private var timer: RepeatedTask?
 
     /// Begins to sweep `eventLoop`, on which this must be called.
@@ -62,6 +65,13 @@ public final class DeadlineSweep {
         precondition(!member.isWatched, "a member is inserted once")
         member.place = Int32(members.count)
         members.append(member)
+        highest = max(highest, members.count)
+    }
+
+    /// The most that were watched over at a time since the last call, or the beginning.
+    public func takeHighestCount() -> Int {
+        defer { highest = members.count }
+        return highest
     }
 
     /// Stops to watch over `member`.
