@@ -96,6 +96,99 @@ async def test_a_client_whose_session_can_be_begun_anew_does_not_notice(
     api.delete(name)
 
 
+async def test_a_session_that_can_not_be_begun_anew_keeps_its_server(gateway: Gateway, api: ControlPlane) -> None:
+    deploy(api, "unforgettable", "mcp-example", session={"recovery": "reinitialize"})
+    deploy(api, "forgettable", "mcp-example", session={"recovery": "reinitialize"})
+    target = "/adapters/unforgettable/mcp"
+    # More than is remembered of a handshake.
+    client = {"name": "raw", "version": "1", "title": "x" * 70_000}
+    params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client}
+    answer = raw.send(gateway.port, "POST", target, raw.rpc("initialize", params), raw.MCP_HEADERS)
+    assert answer.status == 200, answer
+    session = raw.MCP_HEADERS | {"Mcp-Session-Id": answer.headers["mcp-session-id"]}
+    raw.send(gateway.port, "POST", target, raw.rpc("notifications/initialized", id=None), session)
+    await eventually(lambda: phases(api, "forgettable") == ["parked"], "nobody uses the other one")
+    assert phases(api, "unforgettable") == ["ready"]
+    assert raw.send(gateway.port, "POST", target, raw.rpc("tools/list"), session).status == 200
+    for name in ("unforgettable", "forgettable"):
+        api.delete(name)
+
+
+SLOW_TO_BEGIN = """
+import http.server, json, os, time
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        self.send_response(405)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_POST(self):
+        message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        result = {"life": os.getpid()}
+        if message["method"] == "initialize":
+            time.sleep(2.5)
+            result = {"protocolVersion": "2025-11-25", "capabilities": {}, "serverInfo": {"name": "s", "version": "1"}}
+        body = json.dumps({"jsonrpc": "2.0", "id": message.get("id"), "result": result}).encode()
+        if "id" not in message:
+            body = b""
+        self.send_response(200 if body else 202)
+        if message["method"] == "initialize":
+            self.send_header("Mcp-Session-Id", "s%d" % os.getpid())
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+
+async def test_a_session_that_is_begun_anew_slowly_is_not_parked_meanwhile(
+    gateway: Gateway, api: ControlPlane, tmp_path: Path
+) -> None:
+    (tmp_path / "slow.py").write_text(SLOW_TO_BEGIN)
+    rules = {"parkAfterSeconds": 1, "recovery": "reinitialize"}
+    body = {"name": "slow", "command": "python3", "arguments": [str(tmp_path / "slow.py")], "session": rules}
+    assert api.request("POST", "/adapters", json=body).status_code == 201
+    answer, session = raw.initialize(gateway.port, "/adapters/slow/mcp")
+    assert answer.status == 200, answer
+    await eventually(lambda: phases(api, "slow") == ["parked"], "nobody uses it")
+    parks = metric(api, "parks_total")
+    request = raw.rpc("tools/list")
+    answer = await anyio.to_thread.run_sync(
+        lambda: raw.send(gateway.port, "POST", "/adapters/slow/mcp", request, session, seconds=30)
+    )
+    assert answer.status == 200 and metric(api, "parks_total") == parks, answer
+    api.delete("slow")
+
+
+async def test_a_request_too_large_to_wait_wakes_it_for_the_next_attempt(gateway: Gateway, api: ControlPlane) -> None:
+    deploy(api, "bulky", "mcp-example")
+    await eventually(lambda: phases(api, "bulky") == ["parked"], "nobody uses it")
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "raw", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {},
+        "example.com/padding": "z" * (400 << 10),
+    }
+    request = raw.rpc("tools/call", {"_meta": meta, "name": "add", "arguments": {"a": 2, "b": 3}})
+    headers = raw.MCP_HEADERS | {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "add"}
+
+    def attempt() -> bool:
+        answer = raw.send(gateway.port, "POST", "/adapters/bulky/mcp", request, headers)
+        assert answer.status in (200, 503), answer
+        return answer.status == 200
+
+    await eventually(attempt, "an attempt is answered")
+    api.delete("bulky")
+
+
 async def test_many_first_calls_at_once_wake_it_once(gateway: Gateway, api: ControlPlane) -> None:
     deploy(api, "crowded", "mcp-example")
     await eventually(lambda: phases(api, "crowded") == ["parked"], "nobody uses it")

@@ -11,6 +11,15 @@ extension DataPlane: InstanceTraffic {
         return loads.load(of: instance, incarnation)?.use
     }
 
+    /// Whether sessions live on this life of an instance that nothing is remembered of to begin them anew.
+    public func wouldLoseSessions(of instance: InstanceID, _ incarnation: Incarnation) -> Bool {
+        guard let adapter = AdapterName(instance.workload.rawValue) else { return true }
+        return registry.sessions(of: adapter).contains { entry in
+            entry.instance == instance && entry.incarnation == incarnation
+                && registry.memories.find(entry.fingerprint) == nil
+        }
+    }
+
     /// Sends nothing more to this life of an instance, unless it was used since `use`.
     ///
     /// Decided together with the count of requests, at one moment for all loops.

@@ -75,11 +75,13 @@ extension ProxyExchange {
     ///
     /// What has to flow while it is checked does not wait: it would have to be held.
     private func wait(for purpose: Placement.Purpose) -> Bool {
-        guard tried.isEmpty, !isCheckedOnTheWay, let adapter,
-            adapter.expectsInstances || adapter.candidates.contains(where: \.load.isClosed), proxy.beginWaiting(self)
-        else { return false }
-        stage = .waiting(purpose)
+        guard let adapter, adapter.expectsInstances || adapter.candidates.contains(where: \.load.isClosed) else {
+            return false
+        }
+        // Also for the next attempt of who can't wait.
         proxy.onWanted(adapter.route.name)
+        guard tried.isEmpty, !isCheckedOnTheWay, proxy.beginWaiting(self) else { return false }
+        stage = .waiting(purpose)
         if !isWatched {
             expiry = proxy.loop.sweep.deadline(after: proxy.configuration.startTimeout)
             proxy.loop.sweep.insert(self)

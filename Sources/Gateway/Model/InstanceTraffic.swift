@@ -24,6 +24,11 @@ public protocol InstanceTraffic: Sendable {
     /// What went to this life of an instance; `nil` where that is not known.
     func use(of instance: InstanceID, _ incarnation: Incarnation) -> InstanceUse?
 
+    /// Whether sessions live on this life of an instance that could not be begun anew without it.
+    ///
+    /// Looks through all sessions.
+    func wouldLoseSessions(of instance: InstanceID, _ incarnation: Incarnation) -> Bool
+
     /// Sends nothing more to this life of an instance, unless it was used since `use`.
     ///
     /// From a return of `true` on, requests that would have gone there wait, or go elsewhere.

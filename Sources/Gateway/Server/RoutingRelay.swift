@@ -28,6 +28,10 @@ final class RoutingRelay: InstanceTraffic, Sendable {
         plane.withLock(\.self)?.use(of: instance, incarnation)
     }
 
+    func wouldLoseSessions(of instance: InstanceID, _ incarnation: Incarnation) -> Bool {
+        plane.withLock(\.self)?.wouldLoseSessions(of: instance, incarnation) ?? true
+    }
+
     func close(_ instance: InstanceID, _ incarnation: Incarnation, since use: InstanceUse) -> Bool {
         plane.withLock(\.self)?.close(instance, incarnation, since: use) ?? false
     }

@@ -62,6 +62,8 @@ public struct InstanceStatus: Hashable, Sendable {
     public var endpoint: Endpoint?
     /// How often it was started again after it ended unasked.
     public var restarts: Int
+    /// Whether this life began before the driver: it may have sessions that nobody here has heard of.
+    public var isTakenOver: Bool
     /// What it uses, where that is known.
     ///
     /// Measured when ``RuntimeDriver/status(of:)`` is asked, and only then: states that are published have none.
@@ -76,6 +78,7 @@ public struct InstanceStatus: Hashable, Sendable {
         reason: PhaseReason? = nil,
         endpoint: Endpoint? = nil,
         restarts: Int = 0,
+        isTakenOver: Bool = false,
         usage: InstanceUsage? = nil
     ) {
         self.id = id
@@ -85,6 +88,7 @@ public struct InstanceStatus: Hashable, Sendable {
         self.reason = reason
         self.endpoint = endpoint
         self.restarts = restarts
+        self.isTakenOver = isTakenOver
         self.usage = usage
     }
 }

@@ -83,6 +83,6 @@ struct InstanceRecord: Sendable {
         let hasEndpoint = shown == .ready || shown == .unready || shown == .draining
         return InstanceStatus(
             id: id, incarnation: incarnation, generation: spec.generation, phase: shown, reason: reason,
-            endpoint: hasEndpoint ? endpoint : nil, restarts: restarts)
+            endpoint: hasEndpoint ? endpoint : nil, restarts: restarts, isTakenOver: takenOverAt != nil)
     }
 }

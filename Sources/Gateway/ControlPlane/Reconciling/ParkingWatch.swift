@@ -88,8 +88,9 @@ struct ParkingWatch: Sendable {
     }
 
     /// The adapters that nobody has used for as long as they say, all of whose instances are ready.
-    private func idle(_ routes: [AdapterRoute], _ traffic: any InstanceTraffic, _ times: inout IdleTimes) -> [Candidate]
-    {
+    private func idle(
+        _ routes: [AdapterRoute], _ traffic: any InstanceTraffic, _ times: inout IdleTimes
+    ) -> [Candidate] {
         let (snapshot, now) = (projection.snapshot, elapsed())
         var known: Set<IdleTimes.Life> = []
         var found: [Candidate] = []
@@ -106,10 +107,15 @@ struct ParkingWatch: Sendable {
                 }
                 let life = IdleTimes.Life(instance: instance.id, incarnation: incarnation)
                 known.insert(life)
+                // What ran before this gateway may have sessions that it has not heard of.
+                let limit = instance.isTakenOver ? max(limit, route.sessionIdleTimeout) : limit
                 var counted = use
                 if route.recovery == .reinitialize { counted.sessions = 0 }
                 if times.look(at: life, counted, now: now) < limit { isIdle = false }
                 lives.append((life, use))
+            }
+            if isIdle, route.recovery == .reinitialize {
+                isIdle = !lives.contains { traffic.wouldLoseSessions(of: $0.life.instance, $0.life.incarnation) }
             }
             if isIdle, !lives.isEmpty { found.append(Candidate(route: route, lives: lives)) }
         }
@@ -128,6 +134,12 @@ struct ParkingWatch: Sendable {
             let about: Logger.Metadata = [LogKey.instance: "\(life.instance)"]
             do {
                 try await driver.park(life.instance, incarnation: life.incarnation)
+                // A driver that knew better has left it as it was.
+                let status = try await driver.status(of: life.instance.workload)
+                if status.instances.contains(where: { $0.incarnation == life.incarnation && $0.phase == .ready }) {
+                    traffic.reopen(life.instance, life.incarnation)
+                    continue
+                }
                 parks.increment()
                 logger.info("instance parked: nobody used it", metadata: about)
             } catch {

@@ -37,6 +37,8 @@ final class RecoveryHandshake: Expiring {
     private let adapterName: String
     private var step = Step.waiting
     private var connection: HandshakeConnection?
+    /// Where this counts as a request, so that the instance is in use.
+    private var counted: PlacementLoad?
     private var tried: [InstanceID] = []
     private var attempts = 0
 
@@ -72,12 +74,13 @@ final class RecoveryHandshake: Expiring {
                 for: .session, among: adapter.candidates, tried: tried, at: proxy.uptime, using: &proxy.random)
                 ?? Placement.choose(
                     for: .session, among: adapter.candidates, at: proxy.uptime, using: &proxy.random),
-            let instance = adapter.instance(candidate)
+            let instance = adapter.instance(candidate), instance.load.beginRequest()
         else {
             step = .waiting
             proxy.onWanted(adapter.route.name)
             return
         }
+        counted = instance.load
         attempts += 1
         step = .connecting(instance)
         connect(to: instance)
@@ -142,9 +145,15 @@ final class RecoveryHandshake: Expiring {
         finish(.moved, binding)
     }
 
-    private func failed(isFinal: Bool) {
+    private func leave() {
         connection?.close()
         connection = nil
+        counted?.endRequest()
+        counted = nil
+    }
+
+    private func failed(isFinal: Bool) {
+        leave()
         guard !isFinal else { return finish(.lost) }
         step = .pausing
         let pause = TimeAmount.milliseconds(50 << Int64(min(attempts, 4)))
@@ -157,8 +166,7 @@ final class RecoveryHandshake: Expiring {
         if case .over = step { return }
         step = .over
         proxy.loop.sweep.remove(self)
-        connection?.close()
-        connection = nil
+        leave()
         let meters = proxy.table.adapters[adapterName]?.meters
         switch outcome {
         case .moved: meters?.sessionsRecovered.increment()
