@@ -86,12 +86,12 @@ def test_names_that_the_api_refuses_the_cluster_refuses(definition: Cluster, api
 
 def test_adapters_are_listed_with_what_matters(definition: Cluster, namespace: str) -> None:
     definition("apply", "--namespace", namespace, "--filename", "-", text=adapter(IMAGE))
-    patch = {"status": {"image": "mcp-example:1.0.0", "ready": "1/1", "sessions": 3, "conditions": [{
+    patch = {"status": {"image": "mcp-example:1.0.0", "ready": "1/1", "conditions": [{
         "type": "Ready", "status": "True", "reason": "Healthy", "message": "", "lastTransitionTime": "2026-07-28T09:30:00Z"}]}}
     # kubectl knows --subresource only since 1.24.
     proxy = f"/apis/mcp-gateway.dev/v1alpha1/namespaces/{namespace}/adapters/mcp-example/status"
     whole = json.loads(definition("get", "--raw", proxy)) | patch
     definition("replace", "--raw", proxy, "--filename", "-", text=json.dumps(whole))
     lines = definition("get", "mcpa", "--namespace", namespace).splitlines()
-    assert lines[0].split() == ["NAME", "IMAGE", "READY", "SESSIONS", "AGE"]
-    assert lines[1].split()[:4] == ["mcp-example", "mcp-example:1.0.0", "1/1", "3"]
+    assert lines[0].split() == ["NAME", "IMAGE", "READY", "AGE"]
+    assert lines[1].split()[:3] == ["mcp-example", "mcp-example:1.0.0", "1/1"]
