@@ -125,7 +125,7 @@ let package = Package(
 
         room(
             "KubernetesRuntime", "Runtimes/Kubernetes",
-            ["RuntimeContract", "Curl", "JSON", "YAML", "Spawn", logging, lifecycle]),
+            ["RuntimeContract", "Rollout", "Curl", "JSON", "YAML", "Spawn", logging, lifecycle]),
 
         room("Store", "Store", ["JSON", "Model", "RuntimeContract", "CSQLite"]),
 

@@ -60,10 +60,16 @@ struct KubernetesHarness: ConformanceHarness {
     }
 
     func kill(_ instance: InstanceID) async throws {
-        let id = try await TestCluster.run(
-            "kubectl", "--namespace", namespace, "get", "pod", "\(instance)",
-            "--output=jsonpath={.status.containerStatuses[0].containerID}")
-        guard let container = id.split(separator: "/").last else { return }
+        // The newest of those that have this ordinal: one may be draining.
+        let found = try await TestCluster.run(
+            "kubectl", "--namespace", namespace, "get", "pods", "--selector=adapter/name=\(instance.workload)",
+            "--sort-by=.metadata.creationTimestamp",
+            "--output=jsonpath={range .items[*]}{.metadata.name} {.status.containerStatuses[0].containerID}{\"\\n\"}{end}"
+        )
+        let line = found.split(separator: "\n").last {
+            $0.split(separator: " ").first?.hasSuffix("-\(instance.ordinal)") == true
+        }
+        guard let container = line?.split(separator: "/").last else { return }
         try await TestCluster.containers("tasks", "kill", "--signal", "9", String(container))
     }
 

@@ -50,6 +50,8 @@ enum LegalStates {
         for old in before.instances {
             let match = after.instances.first { $0.id == old.id && $0.incarnation == old.incarnation }
             guard let new = match, old.incarnation != nil, old.phase == .draining else { continue }
+            // A newer generation may want it again.
+            if after.observedGeneration > before.observedGeneration { continue }
             try expect(
                 new.phase == .draining || new.phase == .stopped || new.phase == .unknown,
                 "who is on the way out does not come back: \(old), then \(new)")

@@ -15,7 +15,8 @@ public enum InstancePhase: String, Hashable, Sendable, CaseIterable {
     /// On its way out; bound sessions still go there until it ends.
     ///
     /// It ends when nobody needs it any more (``RuntimeDriver/release(_:incarnation:)``), and after
-    /// ``WorkloadSpec/drainTime`` in any case.
+    /// ``WorkloadSpec/drainTime`` in any case. A newer generation that wants it again may take it back, where the
+    /// platform can't start another life of that ordinal beside it.
     case draining
     /// Ended unasked and waits to be started again.
     case backingOff
@@ -44,6 +45,8 @@ public enum InstancePhase: String, Hashable, Sendable, CaseIterable {
         case removalRequested
         /// Nobody needs it for now.
         case parkRequested
+        /// It drains, and a newer generation wants it after all.
+        case wantedAgain
         /// The platform can't be reached.
         case contactLost
     }
@@ -68,6 +71,7 @@ public enum InstancePhase: String, Hashable, Sendable, CaseIterable {
         case (.unready, .parkRequested), (.backingOff, .parkRequested), (.parked, .parkRequested): .parked
         case (.starting, .removalRequested), (.ready, .removalRequested), (.unready, .removalRequested): .draining
         case (.draining, .removalRequested): .draining
+        case (.draining, .wantedAgain): .ready
         case (.draining, .exited): .stopped
         default: nil
         }

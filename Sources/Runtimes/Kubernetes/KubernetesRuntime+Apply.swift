@@ -20,14 +20,16 @@ extension KubernetesRuntime {
                 throw error.runtimeError(spec.id)
             }
             try await state.wait(for: spec.id, within: .seconds(15)) { view in
-                view.statefulSets[spec.id.rawValue].map { $0.generation >= spec.generation } ?? false
+                view.revisions(of: spec.id).map { $0.generation >= spec.generation } ?? false
             }
             return outcome
         }
     }
 
     private func checkCapacity(_ spec: WorkloadSpec) throws(RuntimeError) {
-        let others = state.current.statefulSets.values.reduce(0) { $0 + ($1.id == spec.id ? 0 : $1.replicas) }
+        let others = state.publisher.snapshot.workloads.values.reduce(0) {
+            $0 + ($1.id == spec.id ? 0 : $1.desiredReplicas)
+        }
         guard others + spec.replicas <= configuration.capacity else {
             throw RuntimeError(
                 .capacityExceeded,
@@ -50,31 +52,59 @@ extension KubernetesRuntime {
 
     private func writeOnce(_ spec: WorkloadSpec) async throws(KubernetesError) -> ApplyOutcome {
         var manifests = Manifests(spec: spec, configuration: configuration)
-        let before = try await client.find("\(paths.statefulSets)/\(manifests.name)")
-        if let before {
-            try refuseForeign(before, "StatefulSet", spec.id)
-            guard before["metadata", "deletionTimestamp"] == nil else {
-                throw KubernetesError(.unavailable, "the StatefulSet \(manifests.name) is being removed")
-            }
-            if let known = StatefulSetState(before), known.generation > spec.generation {
-                throw KubernetesError(.superseded, "generation \(known.generation) is there already")
-            }
+        let found = try await statefulSets(of: spec.id)
+        let sets = found.compactMap { StatefulSetState($0) }
+        let revisions = WorkloadRevisions(sets)
+        if revisions == nil, !sets.isEmpty {
+            throw KubernetesError(.unavailable, "the StatefulSets of \(spec.id) are being removed")
+        }
+        if let known = revisions?.generation, known > spec.generation {
+            throw KubernetesError(.superseded, "generation \(known) is there already")
         }
         manifests.secretVersion = try await writeSecret(manifests)
         let service = "\(paths.services)/\(manifests.serviceName)"
         if let found = try await client.find(service) { try refuseForeign(found, "Service", spec.id) }
         _ = try await client.call(.apply(service, manifests.service))
-        let after = try await client.call(
-            .apply(
-                "\(paths.statefulSets)/\(manifests.name)",
-                manifests.statefulSet(
-                    resourceVersion: before?["metadata", "resourceVersion"]?.text,
-                    before: before.flatMap { StatefulSetState($0) })))
+        let change = RevisionChange(to: spec, template: manifests.templateDigest, revisions, at: .now)
+        if let change {
+            for name in change.superseded {
+                try await delete("\(paths.statefulSets)/\(name)", options: ["propagationPolicy": "Background"])
+            }
+            try await writeStatefulSet(manifests, change, found)
+        }
         try await writeDisruptionBudget(manifests)
-        guard let before else { return .created }
-        // Grows exactly when something of the spec has changed.
-        let hasChanged = after["metadata", "generation"]?.number != before["metadata", "generation"]?.number
-        return hasChanged ? .updated : .unchanged
+        guard revisions != nil else { return .created }
+        return change?.isVisible == true ? .updated : .unchanged
+    }
+
+    private func writeStatefulSet(
+        _ manifests: Manifests, _ change: RevisionChange, _ found: [JSONValue]
+    ) async throws(KubernetesError) {
+        let name = WorkloadRevisions.name(of: manifests.spec.id, revision: change.note.revision)
+        let path = "\(paths.statefulSets)/\(name)"
+        let present = found.first { $0["metadata", "name"]?.text == name }
+        if present == nil {
+            if let other = try await client.find(path) { try refuseForeign(other, "StatefulSet", manifests.spec.id) }
+            // Made and not applied, which would change one that another gateway has made meanwhile; without what may be
+            // taken away later, which only those who apply it can.
+            var bare = manifests
+            bare.spec.labels = [:]
+            _ = try await client.call(
+                APICall(
+                    "POST", paths.statefulSets, query: [("fieldManager", FieldNames.manager)],
+                    body: bare.statefulSet(change.note, replicas: change.replicas)))
+        }
+        // What was just made has a newer version by now, if the cluster has begun with it.
+        let version = present?["metadata", "resourceVersion"]?.text
+        _ = try await client.call(
+            .apply(path, manifests.statefulSet(change.note, replicas: change.replicas, resourceVersion: version)))
+    }
+
+    /// All that the workload has, as the API server knows them now.
+    func statefulSets(of id: WorkloadID) async throws(KubernetesError) -> [JSONValue] {
+        let selector = "\(FieldNames.ours),\(FieldNames.adapter)=\(id.rawValue)"
+        return try await client.call(APICall("GET", paths.statefulSets, query: [("labelSelector", selector)]))["items"]?
+            .items ?? []
     }
 
     /// Returns what changes with the values, or `nil` where there are none.

@@ -10,13 +10,14 @@ extension KubernetesRuntime {
         guard let found = status.instances.first(where: { $0.id == instance }) else {
             throw RuntimeError(.notFound, "there is no instance \(instance)", workload: instance.workload)
         }
+        let pod = state.current.podName(of: found)
         var query = [(name: "container", value: FieldNames.container), (name: "timestamps", value: "true")]
         if options.follow { query.append(("follow", "true")) }
         if options.previous { query.append(("previous", "true")) }
         if let count = options.tailLines { query.append(("tailLines", "\(max(0, count))")) }
         // Whole seconds are all the server knows; the rest is cut off here.
         if let since = options.since { query.append(("sinceSeconds", "\(max(1, since.wholeSeconds))")) }
-        var call = APICall("GET", "\(paths.pods)/\(instance)/log", query: query)
+        var call = APICall("GET", "\(paths.pods)/\(pod)/log", query: query)
         if options.follow { call.deadlines.total = nil }
         let response: CurlResponse
         do throws(KubernetesError) {

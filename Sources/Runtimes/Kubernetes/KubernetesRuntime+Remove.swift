@@ -19,14 +19,18 @@ extension KubernetesRuntime {
     }
 
     private static func isGone(_ id: WorkloadID, _ view: ClusterView) -> Bool {
-        view.statefulSets[id.rawValue] == nil && !view.pods.values.contains { $0.instance.workload == id }
+        view.isGone(id)
     }
 
     private func deleteObjects(_ id: WorkloadID) async throws(KubernetesError) {
         let manifests = Manifests(
             spec: WorkloadSpec(id: id, generation: 1, source: .none), configuration: configuration)
         // The pods stay, to be ended with their own grace period; without their StatefulSet none is made again.
-        try await deleteOurs("\(paths.statefulSets)/\(manifests.name)", id, ["propagationPolicy": "Orphan"])
+        for set in try await statefulSets(of: id) {
+            guard let name = set["metadata", "name"]?.text else { continue }
+            try await deleteOurs("\(paths.statefulSets)/\(name)", id, ["propagationPolicy": "Orphan"])
+        }
+        try await client.removeHistory(of: id, paths)
         let version = try await policyVersion.find(client)
         try await deleteOurs("\(paths.disruptionBudgets(version))/\(manifests.name)", id)
         try await deleteOurs("\(paths.services)/\(manifests.serviceName)", id)
@@ -67,6 +71,20 @@ extension KubernetesRuntime {
                 if error.code == .unavailable { throw KubernetesError(.unavailable, error.message) }
             }
         }
+    }
+}
+
+extension KubernetesClient {
+    /// Removes what the cluster keeps of the templates of StatefulSets that were removed from above their pods: that stays
+    /// as the pods do.
+    ///
+    /// - Parameter revision: `nil` stands for all.
+    func removeHistory(
+        of id: WorkloadID, revision: Int64? = nil, _ paths: ResourcePaths
+    ) async throws(KubernetesError) {
+        var selector = "\(FieldNames.ours),\(FieldNames.adapter)=\(id.rawValue)"
+        if let revision { selector += ",\(FieldNames.revision)=\(revision)" }
+        _ = try await call(APICall("DELETE", paths.controllerRevisions, query: [("labelSelector", selector)]))
     }
 }
 

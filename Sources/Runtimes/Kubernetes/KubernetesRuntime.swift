@@ -5,10 +5,11 @@ public import Logging
 public import RuntimeContract
 internal import ServiceLifecycle
 
-/// Runs workloads in a Kubernetes cluster: a StatefulSet and a headless Service each.
+/// Runs workloads in a Kubernetes cluster: a headless Service each, and a StatefulSet for each revision of its pods.
 ///
-/// The cluster's own controllers do the work; this driver writes what is wanted, and watches pods. Workloads go on when
-/// it ends. Any number of drivers may work on one namespace.
+/// The cluster's own controllers keep the pods; this driver writes what is wanted, watches, and rolls out by the rules of
+/// ``Rollout``. Workloads go on when it ends. Any number of drivers may work on one namespace: one of them leads the
+/// roll-outs (``GatewayPeers``), and what they have to agree on stands on the objects (``RevisionNote``).
 public final class KubernetesRuntime: RuntimeDriver {
     /// What this driver can do.
     public let capabilities: RuntimeCapabilities
@@ -20,6 +21,7 @@ public final class KubernetesRuntime: RuntimeDriver {
     let turns = WorkloadTurns()
     let paths: ResourcePaths
     let policyVersion = PolicyVersion()
+    private let presence: GatewayPresence
     private let logger: Logger
 
     /// A driver that asks and starts nothing before ``run()`` is called.
@@ -48,7 +50,8 @@ public final class KubernetesRuntime: RuntimeDriver {
         capabilities = RuntimeCapabilities(
             name: "kubernetes", survivesGatewayRestart: true, maximumReplicas: configuration.maximumReplicas,
             sources: [.image], enforceableLimits: [.memory, .cpu], keepsPreviousLogs: true,
-            supportsWorkloadIdentity: true)
+            supportsWorkloadIdentity: true, rollsOutBeside: true)
+        presence = GatewayPresence(client: client, paths: paths, logger: logger)
     }
 
     /// Watches until graceful shutdown or cancellation; what runs goes on.
@@ -57,8 +60,11 @@ public final class KubernetesRuntime: RuntimeDriver {
             await withDiscardingTaskGroup { group in
                 group.addTask { await self.watchStatefulSets() }
                 group.addTask { await self.watchPods() }
+                group.addTask { await self.presence.run() }
+                group.addTask { await self.leadRollouts() }
             }
         }
+        await presence.end()
         state.publisher.finish()
         client.curl.close()
     }
@@ -78,6 +84,21 @@ public final class KubernetesRuntime: RuntimeDriver {
             contact.note(machine.isInContact, machine.lastError)
             state.update { $0.follow(machine) }
         }.run()
+    }
+
+    private func leadRollouts() async {
+        await RolloutLeader(client: client, paths: paths, state: state, presence: presence, logger: logger).run()
+    }
+
+    /// Tells the other gateways; the pod is stopped when all of them have said the same.
+    ///
+    /// A gateway that has gone since the pod was made can't say it any more, so that the drain time decides then.
+    public func release(_ instance: InstanceID, incarnation: Incarnation) async {
+        let status = state.publisher.snapshot.workloads[instance.workload]
+        let isDraining = status?.instances.contains {
+            $0.id == instance && $0.incarnation == incarnation && $0.phase == .draining
+        }
+        if isDraining == true { presence.release(incarnation) }
     }
 
     /// Checks that `spec` could run: the rules for every driver, and what a cluster can take.

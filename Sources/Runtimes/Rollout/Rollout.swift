@@ -45,7 +45,7 @@ public struct Rollout: Hashable, Sendable {
     /// The last withdrawal, until something else is wanted.
     public private(set) var withdrawal: Withdrawal?
     /// Whether ``serving`` was ever ready, so that it is worth going back to.
-    private var isProven: Bool
+    public private(set) var isProven: Bool
 
     /// Begins with one revision, of which nothing needs to run yet.
     ///

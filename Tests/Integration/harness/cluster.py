@@ -133,7 +133,7 @@ class Namespace:
 
     def names(self) -> list[str]:
         """Everything that a gateway makes."""
-        kinds = "statefulsets,services,pods,poddisruptionbudgets,secrets"
+        kinds = "statefulsets,controllerrevisions,services,pods,poddisruptionbudgets,secrets"
         return [
             f"{item['kind']}/{item['metadata']['name']}"
             for item in self.get(kinds)

@@ -42,10 +42,11 @@ struct KubernetesError: Error, Sendable, CustomStringConvertible {
     /// Whether the server answered at all.
     var isAnswer = false
 
-    init(_ code: Code, _ message: String, retryAfter: Duration? = nil) {
+    init(_ code: Code, _ message: String, retryAfter: Duration? = nil, isAnswer: Bool = false) {
         self.code = code
         self.message = message
         self.retryAfter = retryAfter
+        self.isAnswer = isAnswer
     }
 
     init(_ error: CurlError) {

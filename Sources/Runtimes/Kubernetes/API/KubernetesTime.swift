@@ -31,6 +31,9 @@ enum KubernetesTime {
         return Timestamp(millisecondsSinceEpoch: seconds * 1000 + milliseconds)
     }
 
+    /// The moment as a `MicroTime`, which has to have six digits of a fraction.
+    static func text(_ moment: Timestamp) -> String { "\(moment.iso8601.dropLast())000Z" }
+
     private static func number(_ digits: some Sequence<UInt8>) -> Int64? {
         var value: Int64 = 0
         for digit in digits {

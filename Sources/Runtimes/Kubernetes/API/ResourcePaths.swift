@@ -9,6 +9,9 @@ struct ResourcePaths: Sendable {
     var secrets: String { "/api/v1/namespaces/\(namespace)/secrets" }
     var statefulSets: String { "/apis/apps/v1/namespaces/\(namespace)/statefulsets" }
 
+    var controllerRevisions: String { "/apis/apps/v1/namespaces/\(namespace)/controllerrevisions" }
+    var leases: String { "/apis/coordination.k8s.io/v1/namespaces/\(namespace)/leases" }
+
     /// - Parameter version: `policy/v1` or `policy/v1beta1`.
     func disruptionBudgets(_ version: String) -> String {
         "/apis/\(version)/namespaces/\(namespace)/poddisruptionbudgets"

@@ -16,7 +16,10 @@ struct ClusterView: Sendable {
     var podsAreInContact = true
     /// What is published; follows with ``refresh()``.
     private(set) var snapshot = RuntimeSnapshot(isReachable: false)
+    /// The workloads whose roll-out is under way, or has not begun; follows with ``refresh()``.
+    private(set) var unsettled: Set<WorkloadID> = []
 
+    private var setNames: [WorkloadID: Set<String>] = [:]
     private var podNames: [WorkloadID: Set<String>] = [:]
     /// The workloads whose status does not follow yet; `nil` stands for all.
     private var stale: Set<WorkloadID>?
@@ -29,12 +32,22 @@ struct ClusterView: Sendable {
         isInContact = machine.isInContact
         guard case .names(let names) = machine.changes else {
             statefulSets = machine.objects
+            setNames = [:]
+            for set in statefulSets.values { setNames[set.id, default: []].insert(set.name) }
             stale = nil
             return
         }
         for name in names {
+            if let old = statefulSets[name]?.id {
+                stale?.insert(old)
+                setNames[old]?.remove(name)
+                if setNames[old]?.isEmpty == true { setNames[old] = nil }
+            }
             statefulSets[name] = machine.objects[name]
-            if let id = WorkloadID(name) { stale?.insert(id) }
+            if let new = statefulSets[name]?.id {
+                stale?.insert(new)
+                setNames[new, default: []].insert(name)
+            }
         }
     }
 
@@ -67,53 +80,59 @@ struct ClusterView: Sendable {
     mutating func refresh() {
         let isReachable = isInContact && podsAreInContact
         if let stale, isReachable == snapshot.isReachable {
-            for id in stale { snapshot.workloads[id] = status(of: id) }
+            for id in stale {
+                snapshot.workloads[id] = status(of: id)
+                if isSettled(id) { unsettled.remove(id) } else { unsettled.insert(id) }
+            }
         } else {
             snapshot.isReachable = isReachable
-            let ids = Set(statefulSets.values.map(\.id)).union(podNames.keys)
+            let ids = Set(setNames.keys).union(podNames.keys)
             snapshot.workloads = [:]
             for id in ids { snapshot.workloads[id] = status(of: id) }
+            unsettled = Set(ids.filter { !isSettled($0) })
         }
         stale = []
     }
 
+    /// The workload's StatefulSets; `nil` where it has none that is to stay.
+    func revisions(of id: WorkloadID) -> WorkloadRevisions? {
+        WorkloadRevisions((setNames[id] ?? []).lazy.compactMap { statefulSets[$0] })
+    }
+
+    /// The workload's pods, those on their way out included.
+    func pods(of id: WorkloadID) -> [PodState] { (podNames[id] ?? []).compactMap { pods[$0] } }
+
+    private func isSettled(_ id: WorkloadID) -> Bool { revisions(of: id)?.isSettled(pods(of: id)) ?? true }
+
+    /// The name of the pod that this is; that of the first revision where there is none yet.
+    func podName(of status: InstanceStatus) -> String {
+        let pods = pods(of: status.id.workload).filter { $0.instance == status.id }
+        return (pods.first { $0.incarnation == status.incarnation } ?? pods.first)?.name ?? "\(status.id)"
+    }
+
+    /// Whether neither a StatefulSet nor a pod of the workload is left.
+    func isGone(_ id: WorkloadID) -> Bool { setNames[id] == nil && podNames[id] == nil }
+
     private func status(of id: WorkloadID) -> WorkloadStatus? {
-        let pods = (podNames[id] ?? []).compactMap { self.pods[$0] }
+        let pods = pods(of: id)
         var status: WorkloadStatus
-        if let set = statefulSets[id.rawValue] {
-            status = Self.status(of: set, pods)
-        } else if let first = pods.first {
-            // Pods whose StatefulSet is gone already are on their way out.
+        if let revisions = revisions(of: id) {
+            status = revisions.status(id, pods)
+        } else if setNames[id] != nil || !pods.isEmpty {
+            // Pods whose StatefulSet is gone already, or goes, are on their way out.
+            let generation = (setNames[id] ?? []).compactMap { statefulSets[$0]?.generation }.max() ?? 0
             status = WorkloadStatus(
-                id: id, observedGeneration: 0, desiredReplicas: 0, image: first.image ?? "",
-                instances: Self.ordered(pods.map { $0.status(generation: 0) }))
+                id: id, observedGeneration: generation, desiredReplicas: 0, image: pods.first?.image ?? "",
+                instances: pods.map { pod in
+                    var instance = pod.status(generation: pod.generation)
+                    instance.drain()
+                    return instance
+                }.sorted { $0.id < $1.id })
         } else {
             return nil
         }
         if !snapshot.isReachable { status.loseContact() }
         return status
-    }
-
-    private static func status(of set: StatefulSetState, _ pods: [PodState]) -> WorkloadStatus {
-        var instances = pods.map { pod in
-            pod.status(generation: set.generation(of: pod.template))
-        }
-        let present = Set(instances.map(\.id.ordinal))
-        if !set.isBeingDeleted {
-            for ordinal in 0..<max(set.replicas, 0) where !present.contains(ordinal) {
-                instances.append(
-                    InstanceStatus(
-                        id: InstanceID(workload: set.id, ordinal: ordinal), generation: set.generation, phase: .pending)
-                )
-            }
-        }
-        return WorkloadStatus(
-            id: set.id, observedGeneration: set.generation, desiredReplicas: set.isBeingDeleted ? 0 : set.replicas,
-            image: set.image, instances: ordered(instances))
-    }
-
-    private static func ordered(_ instances: [InstanceStatus]) -> [InstanceStatus] {
-        instances.sorted { $0.id < $1.id }
     }
 }
 

@@ -13,7 +13,7 @@ struct Manifests: Sendable {
     /// The port of the Service, whatever that of the pods is.
     static let servicePort: Int64 = 8000
 
-    let spec: WorkloadSpec
+    var spec: WorkloadSpec
     let configuration: KubernetesRuntimeConfiguration
     /// Changes with the secret values.
     var secretVersion: String?
@@ -63,29 +63,43 @@ struct Manifests: Sendable {
             spec: ["maxUnavailable": 1, "selector": ["matchLabels": selector]])
     }
 
+    /// Differs exactly when pods that exist can't go on as they are.
+    ///
+    /// The time that a pod has for its end is part of it and not of this.
+    var templateDigest: String { Fingerprint.of(JSONValue.object(template(gracePeriod: nil)).bytes) }
+
     /// - Parameters:
+    ///   - replicas: How many pods the cluster is to keep.
     ///   - resourceVersion: What the object must still have; `nil` when there is none.
-    ///   - before: What is there now.
-    func statefulSet(resourceVersion: String? = nil, before: StatefulSetState? = nil) -> JSONValue {
-        var template = template
-        let digest = Fingerprint.of(JSONValue.object(template).bytes)
+    func statefulSet(_ note: RevisionNote, replicas: Int, resourceVersion: String? = nil) -> JSONValue {
+        var template = template(gracePeriod: spec.gracePeriod)
         var metadata = template["metadata"].flatMap(\.object) ?? JSONObject()
         var annotations = metadata["annotations"].flatMap(\.object) ?? JSONObject()
-        annotations.set(FieldNames.template, .string(digest))
+        annotations.set(FieldNames.template, .string(templateDigest))
+        annotations.set(FieldNames.generation, .string(String(spec.generation)))
         metadata.set("annotations", .object(annotations))
+        // So that no two StatefulSets of a workload select the same pods.
+        let revision = String(note.revision)
+        var labels = metadata["labels"].flatMap(\.object) ?? JSONObject()
+        labels.set(FieldNames.revision, .string(revision))
+        metadata.set("labels", .object(labels))
         template.set("metadata", .object(metadata))
-        var notes = [FieldNames.generation: String(spec.generation), FieldNames.image: imageInWords]
-        let history = before?.history.replacing(before?.template, of: before?.generation ?? 0, by: digest)
-        if let text = history?.text, !text.isEmpty { notes[FieldNames.templates] = text }
+        var selected = selectedLabels
+        selected[FieldNames.revision] = revision
+        let notes = [
+            FieldNames.generation: String(spec.generation), FieldNames.image: imageInWords,
+            FieldNames.rollout: note.text,
+        ]
         var result = object(
-            "apps/v1", "StatefulSet", name, annotations: notes,
+            "apps/v1", "StatefulSet", WorkloadRevisions.name(of: spec.id, revision: note.revision), annotations: notes,
             labels: spec.labels,
             spec: [
                 "serviceName": .string(serviceName),
-                "replicas": .integer(Int64(spec.replicas)),
+                "replicas": .integer(Int64(replicas)),
                 "podManagementPolicy": "Parallel",
-                "updateStrategy": ["type": "RollingUpdate"],
-                "selector": ["matchLabels": selector],
+                // Pods of another template belong to another StatefulSet; what may differ here can wait for their end.
+                "updateStrategy": ["type": "OnDelete"],
+                "selector": ["matchLabels": .strings(selected)],
                 "template": .object(template),
             ])
         if let resourceVersion, case .object(var whole) = result, case .object(var metadata)? = whole["metadata"] {
@@ -103,7 +117,7 @@ struct Manifests: Sendable {
 
     // MARK: - The pod
 
-    private var template: JSONObject {
+    private func template(gracePeriod: Duration?) -> JSONObject {
         var annotations: [String: String] = [:]
         if spec.restartToken != 0 { annotations[FieldNames.restart] = String(spec.restartToken) }
         if let secretVersion { annotations[FieldNames.secretVersion] = secretVersion }
@@ -112,7 +126,6 @@ struct Manifests: Sendable {
         var pod: JSONObject = [
             "automountServiceAccountToken": .bool(spec.usesWorkloadIdentity),
             "enableServiceLinks": false,
-            "terminationGracePeriodSeconds": .integer(max(1, spec.gracePeriod.wholeSeconds)),
             "securityContext": [
                 "runAsNonRoot": true, "runAsUser": .integer(Self.user), "runAsGroup": .integer(Self.user),
                 "fsGroup": .integer(Self.user), "seccompProfile": ["type": "RuntimeDefault"],
@@ -120,6 +133,9 @@ struct Manifests: Sendable {
             "containers": [.object(container)],
             "volumes": .array([["name": "tmp", "emptyDir": [:]]] + (bridge?.volumes ?? [])),
         ]
+        if let gracePeriod {
+            pod.set("terminationGracePeriodSeconds", .integer(max(1, gracePeriod.wholeSeconds)))
+        }
         if let bridge { pod.set("initContainers", [bridge.initContainer(security: security, resources: resources)]) }
         if spec.usesWorkloadIdentity {
             pod.set("serviceAccountName", .string(configuration.workloadServiceAccount))
@@ -232,7 +248,12 @@ struct Manifests: Sendable {
 
     // MARK: - What all have
 
-    var selector: JSONValue { .strings([FieldNames.managedBy: FieldNames.manager, FieldNames.adapter: name]) }
+    private var selectedLabels: [String: String] {
+        [FieldNames.managedBy: FieldNames.manager, FieldNames.adapter: name]
+    }
+
+    /// The pods of all revisions.
+    var selector: JSONValue { .strings(selectedLabels) }
 
     private var ourLabels: [String: String] {
         [FieldNames.managedBy: FieldNames.manager, FieldNames.adapter: name, FieldNames.type: "mcp"]

@@ -26,13 +26,16 @@ struct PodState: WatchedObject {
     var uid: String
     /// Which adapter it belongs to, and which replica it is.
     var instance: InstanceID
+    /// Which of the adapter's StatefulSets it was made for (``RevisionNote/revision``).
+    var revision: Int64
+    /// The generation that it was made for; it may satisfy later ones as well.
+    var generation: Int64
+    var createdAt: Timestamp
     var isBeingDeleted: Bool
     var isScheduled: Bool
     /// Why it has no place, in the scheduler's words.
     var unschedulable: String?
     var address: String?
-    /// Which template it was made from.
-    var template: String?
     var image: String?
     var container: Container
     var lastEnding: Ending?
@@ -50,13 +53,17 @@ struct PodState: WatchedObject {
     init?(_ object: JSONValue) {
         guard let name = object["metadata", "name"]?.text, let uid = object["metadata", "uid"]?.text,
             let adapter = object["metadata", "labels", FieldNames.adapter]?.text, let id = WorkloadID(adapter),
-            name.hasPrefix("\(adapter)-"), let ordinal = Int(name.dropFirst(adapter.utf8.count + 1)), ordinal >= 0
+            let hyphen = name.lastIndex(of: "-"), let ordinal = Int(name[hyphen...].dropFirst()), ordinal >= 0
         else { return nil }
         self.name = name
         self.uid = uid
         instance = InstanceID(workload: id, ordinal: ordinal)
+        revision = object["metadata", "labels", FieldNames.revision]?.text.flatMap { Int64($0) } ?? 1
+        generation = object["metadata", "annotations", FieldNames.generation]?.text.flatMap { Int64($0) } ?? 0
+        createdAt =
+            object["metadata", "creationTimestamp"]?.text.flatMap { KubernetesTime.parse($0) }
+            ?? Timestamp(millisecondsSinceEpoch: 0)
         isBeingDeleted = object["metadata", "deletionTimestamp"] != nil
-        template = object["metadata", "annotations", FieldNames.template]?.text
         isScheduled = object["spec", "nodeName"]?.text != nil
         address = object["status", "podIP"]?.text.flatMap { $0.isEmpty ? nil : $0 }
         let declared = object["spec", "containers"]?.items.first { $0["name"]?.text == FieldNames.container }

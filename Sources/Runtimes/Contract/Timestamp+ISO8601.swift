@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
 
-public import RuntimeContract
-
 extension Timestamp {
     /// The moment as `2026-07-28T09:30:00.125Z` (RFC 3339), always in UTC and with milliseconds.
     public var iso8601: String {
