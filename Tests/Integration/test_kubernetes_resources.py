@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from harness import cluster
+from harness import cluster, raw
 from harness.api_proxy import APIProxy
 from harness.cluster import Namespace, needs_cluster
 from harness.gateway import Gateway
@@ -380,3 +380,48 @@ def test_gateway_is_not_ready_before_it_has_seen_the_cluster(resources: Resource
             until(lambda: requests.get(f"{gateway.url}/readyz", timeout=5).status_code == 200 or None, "it is ready", 20)
             assert show(gateway, "early").status_code == 200
             resources.namespace.kubectl("delete", "adapter", "early", "--ignore-not-found", "--timeout=110s")
+
+
+def test_a_roll_out_waits_for_the_sessions_of_every_gateway_and_outlives_the_one_that_leads_it(
+    gateways: list[Gateway], resources: Resources, image: dict
+) -> None:
+    def end(session: Session, gateway: Gateway) -> None:
+        raw.send(gateway.port, "DELETE", session.target, None, session.headers)
+
+    def where_sessions_begin(gateway: Gateway) -> str:
+        session = Session(gateway, "shared")
+        end(session, gateway)
+        return session.pod
+
+    one, two = gateways
+    body = {"name": "shared", **image}
+    assert requests.post(f"{one.url}/adapters", json=body, timeout=15).status_code == 201
+    for gateway in gateways:
+        healthy(gateway, "shared")
+    kept = Session(two, "shared")
+    assert kept.pod == "shared-0"
+    changed = body | {"environmentVariables": {"GENERATION": "2"}}
+    assert requests.put(f"{one.url}/adapters/shared", json=changed, timeout=15).status_code == 200
+    for gateway in gateways:
+        until(lambda: where_sessions_begin(gateway) == "shared-r2-0" or None, "new sessions go to the new pod", 60)
+
+    def said_to_be_idle() -> int:
+        """How many gateways say that they have no session on a pod that drains."""
+        leases = resources.namespace.get("leases.coordination.k8s.io")
+        return sum(bool(lease["metadata"].get("annotations", {}).get("mcp-gateway.dev/idle")) for lease in leases)
+
+    until(lambda: said_to_be_idle() == 1 or None, "the gateway that has no session there says so", 20)
+    # Of the gateway that leads, or of the other one: both count.
+    assert kept.call(two, "where") == "shared-0" and said_to_be_idle() == 1
+    end(kept, two)
+
+    def pods() -> list[str]:
+        return sorted(name for name in resources.namespace.names() if name.startswith("Pod/shared"))
+
+    until(lambda: pods() == ["Pod/shared-r2-0"] or None, "the old pod ends with its last session", 60)
+    last = Session(two, "shared")
+    one.kill()
+    again = changed | {"environmentVariables": {"GENERATION": "3"}}
+    assert requests.put(f"{two.url}/adapters/shared", json=again, timeout=15).status_code == 200
+    until(lambda: where_sessions_begin(two) == "shared-r3-0" or None, "the gateway that is left goes on", 60)
+    assert last.call(two, "where") == "shared-r2-0"
