@@ -53,11 +53,44 @@ class Round:
             self.events += line.startswith(b"data: ")
         self.lost += 1
 
+    async def multiplexed(self, number, count):
+        """Streams of one connection of HTTP/2, which cost the gateway one descriptor each and not two."""
+        import h2.connection, h2.events
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        self.writers.append(writer)
+        connection = h2.connection.H2Connection()
+        connection.initiate_connection()
+        for index in range(number, number + count):
+            session = self.sessions[index % len(self.sessions)]
+            fields = {":method": "GET", ":scheme": "http", ":authority": f"127.0.0.1:{self.port}", ":path": f"/{self.path}",
+                      "accept": "text/event-stream", "mcp-protocol-version": "2025-11-25", "mcp-session-id": session}
+            connection.send_headers(connection.get_next_available_stream_id(), list(fields.items()), end_stream=True)
+        begun = set()
+        while True:
+            writer.write(connection.data_to_send())
+            if not (data := await reader.read(1 << 16)):
+                break
+            for event in connection.receive_data(data):
+                if isinstance(event, h2.events.DataReceived):
+                    connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+                    self.events += sum(line.startswith(b"data: ") for line in event.data.split(b"\n"))
+                    if event.stream_id not in begun and b": hi" in event.data:
+                        begun.add(event.stream_id)
+                        self.open += 1
+                elif isinstance(event, (h2.events.StreamEnded, h2.events.StreamReset)):
+                    self.lost += 1
+        self.lost += count
+
     async def run(self):
         began = time.monotonic()
-        for number in range(self.options.streams):
+        plain = self.options.streams - self.options.http2
+        for number in range(plain, self.options.streams, 100):
+            self.tasks.append(asyncio.create_task(self.multiplexed(number, min(100, self.options.streams - number))))
+        while self.open < self.options.http2:
+            await self.check()
+        for number in range(plain):
             self.tasks.append(asyncio.create_task(self.stream(number)))
-            while number - self.open > 200:
+            while number + self.options.http2 - self.open > 200:
                 await self.check()
         while self.open < self.options.streams:
             await self.check()
@@ -97,11 +130,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments(parser)
     parser.add_argument("--streams", type=int, default=10_000)
+    parser.add_argument("--http2", type=int, default=0, help="how many of them are streams of HTTP/2; needs the package h2")
     parser.add_argument("--hold", type=float, default=60, help="seconds")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--slack", type=int, default=2048, help="KiB that may stay after the last round")
     options = parser.parse_args()
-    raise_limit(options.streams * 2 + 150)
+    raise_limit(options.streams * 2 - options.http2 + 150)
     bench = Bench(options, f"{HERE}/../streams/upstream.py", {})
     failed = False
     try:

@@ -135,6 +135,23 @@ def test_only_tls_1_2_and_newer_are_spoken(gateway: Gateway, authority: Authorit
         old.wrap_socket(plain, server_hostname="127.0.0.1")
 
 
+@pytest.mark.parametrize("ciphers, is_taken", [
+    ("ECDHE+AESGCM", True), ("ECDHE+CHACHA20", True), ("ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA", False), ("AES128-GCM-SHA256", False),
+])
+def test_ciphers_of_tls_1_2_are_those_that_http_2_takes(gateway: Gateway, authority: Authority, ciphers: str, is_taken: bool) -> None:
+    context = authority.context()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(ciphers)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    with socket.create_connection(("127.0.0.1", gateway.port), 10) as plain:
+        if not is_taken:
+            with pytest.raises(ssl.SSLError):
+                context.wrap_socket(plain, server_hostname="127.0.0.1")
+            return
+        with context.wrap_socket(plain, server_hostname="127.0.0.1") as connection:
+            assert connection.version() == "TLSv1.2" and connection.selected_alpn_protocol() == "h2"
+
+
 def test_a_client_that_speaks_plain_http_is_let_go(gateway: Gateway) -> None:
     with socket.create_connection(("127.0.0.1", gateway.port), 10) as plain:
         plain.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
