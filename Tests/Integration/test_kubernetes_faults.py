@@ -107,11 +107,11 @@ def remove(gateway: Gateway, namespace: Namespace, name: str) -> None:
 def test_a_server_that_is_too_busy_is_asked_again(
     gateway: Gateway, namespace: Namespace, proxy: APIProxy, image: str, code: int, reason: str
 ) -> None:
-    faults = proxy.fault = Faults(Answer(code, {"Retry-After": "1"}, status(code, reason)), 2, "PATCH", "/statefulsets/")
+    faults = proxy.fault = Faults(Answer(code, {"Retry-After": "1"}, status(code, reason)), 2, "POST", "/statefulsets")
     api = ControlPlane(gateway)
     # Nothing has to run to see what is written.
     write(api, "busy", image)
-    until(lambda: len(proxy.requests("/statefulsets/busy", "PATCH")) == 3 or None, "it is asked again until it answers", 20)
+    until(lambda: len(proxy.requests("/statefulsets", "POST")) == 3 or None, "it is asked again until it answers", 20)
     assert faults.left == 0
     remove(gateway, namespace, "busy")
 
@@ -119,16 +119,16 @@ def test_a_server_that_is_too_busy_is_asked_again(
 def test_a_write_that_somebody_else_was_faster_with_is_made_again(
     gateway: Gateway, namespace: Namespace, proxy: APIProxy, image: str
 ) -> None:
-    proxy.fault = Faults(Answer(409, body=status(409, "Conflict")), 2, "PATCH", "/statefulsets/")
+    proxy.fault = Faults(Answer(409, body=status(409, "Conflict")), 2, "POST", "/statefulsets")
     write(ControlPlane(gateway), "raced", image)
-    until(lambda: len(proxy.requests("/statefulsets/raced", "PATCH")) >= 3 or None, "it is made again", 20)
+    until(lambda: len(proxy.requests("/statefulsets", "POST")) >= 3 or None, "it is made again", 20)
     remove(gateway, namespace, "raced")
 
 
 def test_an_answer_that_never_comes_is_not_waited_for_for_ever(
     gateway: Gateway, namespace: Namespace, proxy: APIProxy, image: str
 ) -> None:
-    proxy.fault = Faults(True, 1, "PATCH", "/statefulsets/")
+    proxy.fault = Faults(True, 1, "POST", "/statefulsets")
     api = ControlPlane(gateway)
     api.create("stalled", "podserver", image, replicaCount=0)
     error = until(lambda: api.status("stalled").get("lastError"), "the stall is told", 40)

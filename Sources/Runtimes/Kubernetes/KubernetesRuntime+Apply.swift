@@ -93,6 +93,7 @@ extension KubernetesRuntime {
                 APICall(
                     "POST", paths.statefulSets, query: [("fieldManager", FieldNames.manager)],
                     body: bare.statefulSet(change.note, replicas: change.replicas)))
+            if manifests.spec.labels.isEmpty { return }
         }
         // What was just made has a newer version by now, if the cluster has begun with it.
         let version = present?["metadata", "resourceVersion"]?.text

@@ -10,7 +10,7 @@ extension KubernetesRuntime {
         guard let found = status.instances.first(where: { $0.id == instance }) else {
             throw RuntimeError(.notFound, "there is no instance \(instance)", workload: instance.workload)
         }
-        let pod = state.current.podName(of: found)
+        let pod = state.read { $0.podName(of: found) }
         var query = [(name: "container", value: FieldNames.container), (name: "timestamps", value: "true")]
         if options.follow { query.append(("follow", "true")) }
         if options.previous { query.append(("previous", "true")) }

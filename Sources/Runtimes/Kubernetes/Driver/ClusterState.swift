@@ -20,7 +20,18 @@ final class ClusterState: Sendable {
         }
     }
 
-    var current: ClusterView { view.withLock { $0 } }
+    /// Looks at the view; a copy that somebody held would have its next change copy everything.
+    func read<T>(_ body: (ClusterView) -> T) -> T { view.withLock { body($0) } }
+
+    /// What there is of the workloads whose roll-out is under way; nothing without contact.
+    var unsettled: [(id: WorkloadID, revisions: WorkloadRevisions, pods: [PodState])] {
+        read { view in
+            guard view.isInContact, view.podsAreInContact else { return [] }
+            return view.unsettled.sorted().compactMap { id in
+                view.revisions(of: id).map { (id, $0, view.pods(of: id)) }
+            }
+        }
+    }
 
     /// Waits until the published state fulfils `condition`.
     ///
@@ -30,7 +41,7 @@ final class ClusterState: Sendable {
     ) async throws(RuntimeError) {
         let outcome = await withTaskGroup(of: RuntimeError.Code?.self) { group in
             group.addTask { [self] in
-                for await _ in publisher.events() where condition(current) { return nil }
+                for await _ in publisher.events() where read(condition) { return nil }
                 return Task.isCancelled ? .cancelled : .unavailable
             }
             group.addTask {

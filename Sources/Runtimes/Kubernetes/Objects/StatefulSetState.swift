@@ -20,6 +20,9 @@ struct StatefulSetState: WatchedObject {
     var note: RevisionNote
     var createdAt: Timestamp
     var isBeingDeleted: Bool
+    var uid: String
+    /// Changes with everything that anybody writes, the cluster's own controllers included.
+    var version: String
 
     init?(_ object: JSONValue) {
         guard let name = object["metadata", "name"]?.text,
@@ -27,6 +30,8 @@ struct StatefulSetState: WatchedObject {
         else { return nil }
         self.name = name
         self.id = id
+        uid = object["metadata", "uid"]?.text ?? ""
+        version = object["metadata", "resourceVersion"]?.text ?? ""
         generation = object["metadata", "annotations", FieldNames.generation]?.text.flatMap { Int64($0) } ?? 0
         replicas = Int(clamping: object["spec", "replicas"]?.number ?? 1)
         image = object["metadata", "annotations", FieldNames.image]?.text ?? ""

@@ -47,11 +47,8 @@ struct RolloutLeader: Sendable {
     }
 
     private func look() async {
-        let view = state.current
-        guard view.isInContact, view.podsAreInContact else { return }
-        for id in view.unsettled.sorted() {
-            guard !Task.isCancelled, let revisions = view.revisions(of: id) else { continue }
-            let pods = view.pods(of: id)
+        for (id, revisions, pods) in state.unsettled {
+            guard !Task.isCancelled else { return }
             let created = Dictionary(
                 pods.compactMap { pod in pod.incarnation.map { ($0, pod.createdAt) } }, uniquingKeysWith: min)
             let rollout = ClusterRollout(revisions: revisions, pods: pods) { life in
@@ -104,17 +101,15 @@ struct RolloutLeader: Sendable {
                 return count
             }
         case .abandon(let name):
-            guard let (uid, version) = try await unchanged(name, revisions),
-                let revision = revisions.all.first(where: { $0.name == name })?.note.revision
-            else { return }
+            guard let set = revisions.all.first(where: { $0.name == name }) else { return }
             _ = try await client.call(
                 APICall(
                     "DELETE", "\(paths.statefulSets)/\(name)",
                     body: [
                         "propagationPolicy": "Orphan",
-                        "preconditions": ["uid": .string(uid), "resourceVersion": .string(version)],
+                        "preconditions": ["uid": .string(set.uid), "resourceVersion": .string(set.version)],
                     ]))
-            try await client.removeHistory(of: id, revision: revision, paths)
+            try await client.removeHistory(of: id, revision: set.note.revision, paths)
         case .stop(let name):
             guard let pod = pods.first(where: { $0.name == name }) else { return }
             // Not one that has its name by now.
@@ -123,17 +118,18 @@ struct RolloutLeader: Sendable {
         }
     }
 
-    /// Writes a note, and how many pods are to be kept where `edit` returns that.
+    /// Writes a note, and how many pods are to be kept where `edit` returns that; a conflict where the StatefulSet is not
+    /// as the step was decided by any more.
     private func change(
         _ name: String, _ revisions: WorkloadRevisions, _ edit: (inout RevisionNote) -> Int?
     ) async throws(KubernetesError) {
-        guard let (_, version) = try await unchanged(name, revisions),
-            var note = revisions.all.first(where: { $0.name == name })?.note
-        else { return }
+        guard let set = revisions.all.first(where: { $0.name == name }) else { return }
+        var note = set.note
         let replicas = edit(&note)
         var body: JSONObject = [
             "metadata": [
-                "resourceVersion": .string(version), "annotations": [FieldNames.rollout: .string(note.text)],
+                "uid": .string(set.uid), "resourceVersion": .string(set.version),
+                "annotations": [FieldNames.rollout: .string(note.text)],
             ]
         ]
         if let replicas { body.set("spec", ["replicas": .integer(Int64(replicas))]) }
@@ -142,16 +138,5 @@ struct RolloutLeader: Sendable {
             body: .object(body))
         call.contentType = "application/merge-patch+json"
         _ = try await client.call(call)
-    }
-
-    /// Which object and version it is, if the StatefulSet still is as the step was decided by.
-    private func unchanged(
-        _ name: String, _ revisions: WorkloadRevisions
-    ) async throws(KubernetesError) -> (uid: String, version: String)? {
-        guard let found = try await client.find("\(paths.statefulSets)/\(name)"), let now = StatefulSetState(found),
-            now == revisions.all.first(where: { $0.name == name }),
-            let uid = found["metadata", "uid"]?.text, let version = found["metadata", "resourceVersion"]?.text
-        else { return nil }
-        return (uid, version)
     }
 }
