@@ -124,8 +124,10 @@ struct ConformanceContext: Sendable {
     }
 
     /// Waits for what a task finds; one that takes too long is cancelled, which has to end it.
-    func value<T: Sendable, Failure>(of task: Task<T, Failure>, _ what: String, line: UInt = #line) async throws -> T {
-        try await withDeadline(what, line: line) {
+    func value<T: Sendable, Failure>(
+        of task: Task<T, Failure>, _ what: String, within patience: Duration = Self.patience, line: UInt = #line
+    ) async throws -> T {
+        try await withDeadline(what, within: patience, line: line) {
             try await withTaskCancellationHandler {
                 try await task.value
             } onCancel: {

@@ -27,6 +27,19 @@ extension PodState {
         }
     }
 
+    /// How often the container ended in this pod, counting the end that no start has followed yet.
+    ///
+    /// The kubelet waits longer before every start, and counts those alone.
+    var endings: Int {
+        let isOver =
+            switch container {
+            case .terminated: true
+            case .waiting: lastEnding != nil
+            case .running, .absent: false
+            }
+        return restarts + (isOver ? 1 : 0)
+    }
+
     private var phaseAndReason: (InstancePhase, PhaseReason?) {
         if isBeingDeleted {
             if case .terminated = container { return (.stopped, nil) }

@@ -102,7 +102,7 @@ struct ClusterRollout: Sendable {
             guard status.phase != .stopped else { continue }
             var member = RolloutMember(
                 id: UInt64(members.count), ordinal: pod.instance.ordinal, revision: UInt64(clamping: pod.revision),
-                state: Self.state(status.phase), failures: pod.restarts, failure: status.reason,
+                state: Self.state(status.phase), failures: pod.endings, failure: status.reason,
                 departure: departure(of: pod, status, at: now))
             if let reason = overdue(status, for: now.since(pod.createdAt)) {
                 member.state = .failing
