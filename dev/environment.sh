@@ -73,10 +73,26 @@ require_python() {
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || fail "Python 3.10 or newer is needed"
 }
 
-# require_venv FOLDER REQUIREMENTS: makes a virtual environment that holds just these requirements, unless it is there.
+# prefer_python VERSION ...: takes the first of these that is here, pyenv's that it does not offer by name too, instead of
+# the one in $python.
+prefer_python() {
+    local version candidate
+    for version in "$@"; do
+        for candidate in "python$version" "${PYENV_ROOT:-$HOME/.pyenv}/versions/$version".*/bin/python3; do
+            if "$candidate" -c 'import ensurepip, venv' 2>/dev/null; then
+                python=$candidate
+                return
+            fi
+        done
+    done
+}
+
+# require_venv FOLDER REQUIREMENTS [VERSION ...]: makes a virtual environment that holds just these requirements, unless it
+# is there; with one of these versions of Python if there is one.
 require_venv() {
     local folder=$1 requirements=$2 want
     require_python
+    prefer_python "${@:3}"
     want=$("$python" --version; echo "$folder"; cat "$requirements")
     if [ "$(cat "$folder/made-from" 2>/dev/null)" = "$want" ]; then return; fi
     say "Making the Python environment ${folder#"$PWD"/} from ${requirements#"$PWD"/}"
