@@ -54,12 +54,15 @@ public struct ControlPlane: Service {
         self.configuration = configuration
         self.logger = logger
         projection = Projection(publish: publish)
-        reconciler = Reconciler(
+        let gate = StartGate(configuration.budget)
+        let reconciler = Reconciler(
             store: store, authority: authority, driver: driver, configuration: configuration, projection: projection,
-            logger: logger)
+            gate: gate, logger: logger)
+        self.reconciler = reconciler
         drainWatch = DrainWatch(driver: driver, projection: projection, isIdle: isIdle, clock: configuration.clock)
         parkingWatch = ParkingWatch(
-            driver: driver, projection: projection, traffic: traffic, clock: configuration.clock, logger: logger)
+            driver: driver, projection: projection, gate: gate, traffic: traffic, clock: configuration.clock,
+            logger: logger, start: { reconciler.ask($0) })
         responder = ControlPlaneResponder(
             adapters: AdapterResource(
                 store: store, authority: authority, driver: driver, configuration: configuration,
@@ -79,7 +82,7 @@ public struct ControlPlane: Service {
         let projection = projection
         let reconciler = reconciler
         let configuration = configuration
-        let route = { @Sendable (adapter: Adapter) in adapter.route(configuration.defaults(for: adapter)) }
+        let route = { @Sendable (adapter: Adapter) in configuration.route(adapter) }
         let store = store
         let authority = authority
         try await store.observe { stored in

@@ -8,6 +8,10 @@ public import RuntimeContract
 public struct ControlPlaneConfiguration: Sendable {
     /// How large an adapter may be.
     public var limits: AdapterLimits
+    /// What all servers may use together; only with a runtime that can park (``RuntimeCapabilities/parking``).
+    public var budget: Budget
+    /// After how long without any request the instances of adapters are parked that don't say themselves; `nil` for never.
+    public var parkAfter: Duration?
     /// The largest body of a request.
     public var maximumBodyBytes: Int
     /// How many workloads are brought up to date at once.
@@ -36,6 +40,8 @@ public struct ControlPlaneConfiguration: Sendable {
     /// What suits most gateways.
     public init(
         limits: AdapterLimits = AdapterLimits(),
+        budget: Budget = Budget(),
+        parkAfter: Duration? = nil,
         maximumBodyBytes: Int = 1 << 20,
         concurrentReconciles: Int = 8,
         backoff: Backoff = Backoff(),
@@ -49,6 +55,8 @@ public struct ControlPlaneConfiguration: Sendable {
         clock: any Clock<Duration> = ContinuousClock()
     ) {
         self.limits = limits
+        self.budget = budget
+        self.parkAfter = parkAfter
         self.maximumBodyBytes = maximumBodyBytes
         self.concurrentReconciles = concurrentReconciles
         self.backoff = backoff
@@ -67,5 +75,13 @@ public struct ControlPlaneConfiguration: Sendable {
 
     func defaults(for adapter: Adapter) -> ImageDefaults {
         adapter.image.flatMap { imageDefaults($0.name, $0.version) } ?? ImageDefaults()
+    }
+
+    /// What routing needs to know of `adapter`.
+    func route(_ adapter: Adapter) -> AdapterRoute {
+        var route = adapter.route(defaults(for: adapter))
+        // Servers of others have addresses of their own, and are not ours to stop.
+        if route.authorities.isEmpty { route.parkAfter = route.parkAfter ?? parkAfter }
+        return route
     }
 }

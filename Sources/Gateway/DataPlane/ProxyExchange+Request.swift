@@ -116,7 +116,11 @@ extension ProxyExchange {
     /// server that somebody else runs keeps its sessions while this gateway does not see it; everywhere else what can't
     /// be found has lost its memory.
     private func absence(of session: BoundSession, _ adapter: AdapterTarget) -> GatewayFault {
-        guard adapter.isKnown else { return .unavailable(retryAfterSeconds: 1) }
+        guard adapter.isKnown else {
+            // One that waits for room is started for whoever wants it.
+            proxy.onWanted(adapter.route.name)
+            return adapter.isOverBudget ? .overBudget(retryAfterSeconds: 5) : .unavailable(retryAfterSeconds: 1)
+        }
         let ordinal = session.binding.ordinal
         if adapter.route.authorities.indices.contains(Int(ordinal)),
             !adapter.instances.contains(where: { $0.ordinal == ordinal })

@@ -22,8 +22,16 @@ extension ProxyExchange {
     func place(for purpose: Placement.Purpose) {
         if let instance = choose(for: purpose) { return start(instance) }
         guard !wait(for: purpose) else { return }
-        let seconds = adapter.map { Placement.retryAfterSeconds($0.candidates, at: proxy.uptime) }
-        reject(.unavailable(retryAfterSeconds: seconds ?? 1))
+        // One that was being parked may have been given back in between.
+        if let instance = choose(for: purpose) { return start(instance) }
+        reject(unavailability)
+    }
+
+    /// Why no instance can be had.
+    var unavailability: GatewayFault {
+        guard let adapter else { return .unavailable(retryAfterSeconds: 1) }
+        if adapter.isOverBudget { return .overBudget(retryAfterSeconds: 5) }
+        return .unavailable(retryAfterSeconds: Placement.retryAfterSeconds(adapter.candidates, at: proxy.uptime))
     }
 
     private func choose(for purpose: Placement.Purpose) -> InstanceTarget? {

@@ -233,7 +233,7 @@ final class ProxyExchange: Expiring, RequestSink {
 
     override func deadlinePassed() {
         switch stage {
-        case .waiting, .recovering: return respond(.unavailable(retryAfterSeconds: 1))
+        case .waiting, .recovering: return respond(unavailability)
         case .rejecting: return respond(kept.fault)
         case .idle, .inspecting, .forwarding, .answered: break
         }

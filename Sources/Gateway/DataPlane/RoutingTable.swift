@@ -31,7 +31,10 @@ final class RoutingTable: Sendable {
         var adapters: [String: AdapterTarget] = [:]
         adapters.reserveCapacity(directory.routes.count)
         for route in directory.routes.values {
-            if let before = last.adapters[route.name.rawValue], before.stands(for: route, in: endpoints) {
+            let isOverBudget = directory.overBudget.contains(route.name)
+            if let before = last.adapters[route.name.rawValue], before.isOverBudget == isOverBudget,
+                before.stands(for: route, in: endpoints)
+            {
                 adapters[route.name.rawValue] = before
                 continue
             }
@@ -39,7 +42,7 @@ final class RoutingTable: Sendable {
             let candidates = loads.candidates(of: route.name.workload, in: endpoints, meters: own)
             adapters[route.name.rawValue] = AdapterTarget(
                 route, candidates, meters: own, isKnown: endpoints.knows(route.name.workload),
-                expectsInstances: endpoints.expectsInstances(of: route.name.workload))
+                expectsInstances: endpoints.expectsInstances(of: route.name.workload), isOverBudget: isOverBudget)
         }
         self.init(adapters: adapters, isKnown: true)
     }
@@ -65,12 +68,15 @@ final class AdapterTarget: Sendable {
     let isKnown: Bool
     /// Whether an instance is being started.
     let expectsInstances: Bool
+    /// Whether none can be started for now, for want of room (``AdapterDirectory/overBudget``).
+    let isOverBudget: Bool
 
     init(
         _ route: AdapterRoute, _ candidates: [PlacementCandidate], meters: AdapterMeters, isKnown: Bool,
-        expectsInstances: Bool
+        expectsInstances: Bool, isOverBudget: Bool
     ) {
         self.isKnown = isKnown
+        self.isOverBudget = isOverBudget
         self.meters = meters
         self.route = route
         self.expectsInstances = expectsInstances

@@ -8,6 +8,9 @@ public import RuntimeContract
 public struct AdapterDirectory: Hashable, Sendable {
     /// The adapters by name.
     public var routes: [AdapterName: AdapterRoute]
+    /// The adapters whose instances can't be started for now, since others that are in use take all that they may use
+    /// together.
+    public var overBudget: Set<AdapterName> = []
 
     /// A directory of `routes`.
     public init(_ routes: [AdapterRoute] = []) {

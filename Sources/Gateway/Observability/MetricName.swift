@@ -29,10 +29,12 @@ public enum MetricName: String, CaseIterable, Sendable {
     case instanceProcessorSeconds = "mcp_gateway_instance_cpu_seconds"
     /// Processes of an instance.
     case instanceProcesses = "mcp_gateway_instance_processes"
-    /// Instances that were stopped because nobody used them.
+    /// Instances that were stopped because nobody used them, by `cause`: `idle` for long enough, or for the `budget`.
     case parks = "mcp_gateway_parks_total"
     /// Parked instances that were started for a request.
     case wakes = "mcp_gateway_wakes_total"
+    /// How often a request found that the server it needs may not be started, for want of room in the budget.
+    case budgetWaits = "mcp_gateway_budget_waits_total"
     /// Attempts to bring a workload up to date, by `outcome`.
     case reconciles = "mcp_gateway_reconciles_total"
     /// Answers of the control plane, by `route`, `method` and `status`.
@@ -55,6 +57,7 @@ public enum MetricName: String, CaseIterable, Sendable {
         case .instanceProcesses: "Processes of an instance"
         case .parks: "Instances that were stopped because nobody used them"
         case .wakes: "Parked instances that were started for a request"
+        case .budgetWaits: "Servers that a request needs and that had to wait for room in the budget"
         case .reconciles: "Attempts to bring a workload up to date"
         case .controlRequests: "Answers of the control plane"
         }

@@ -57,6 +57,8 @@ public enum GatewayFault: Error, Hashable, Sendable {
     case routeNotFound
     /// No instance is ready, or none could be reached; nothing was sent.
     case unavailable(retryAfterSeconds: Int)
+    /// No instance may be started, since others that are in use take all that they may use together; nothing was sent.
+    case overBudget(retryAfterSeconds: Int)
     /// The gateway is stopping.
     case draining(retryAfterSeconds: Int)
     /// The instance closed the connection, or broke HTTP, before it answered.
@@ -84,7 +86,7 @@ public enum GatewayFault: Error, Hashable, Sendable {
         case .tooManyRequests: 429
         case .headTooLarge: 431
         case .upstreamFailed, .outcomeUnknown: 502
-        case .unavailable, .draining: 503
+        case .unavailable, .overBudget, .draining: 503
         case .upstreamTimedOut: 504
         }
     }
@@ -97,7 +99,7 @@ public enum GatewayFault: Error, Hashable, Sendable {
         case .unsupportedVersion: -32022
         case .invalidMetadata: -32602
         case .sessionNotFound: -32001
-        case .unavailable, .draining, .upstreamFailed, .upstreamTimedOut, .outcomeUnknown: -32603
+        case .unavailable, .overBudget, .draining, .upstreamFailed, .upstreamTimedOut, .outcomeUnknown: -32603
         default: -32600
         }
     }
@@ -126,6 +128,7 @@ public enum GatewayFault: Error, Hashable, Sendable {
         case .adapterNotFound: "There is no such adapter"
         case .routeNotFound: "The adapter has no such route"
         case .unavailable: "No instance of the server is ready"
+        case .overBudget: "The server is not started: others that are in use take all that servers may use together"
         case .draining: "The gateway is stopping"
         case .upstreamFailed: "The server failed before it answered"
         case .outcomeUnknown: "The server was lost while it worked on the request; whether that took effect is unknown"
@@ -158,6 +161,7 @@ public enum GatewayFault: Error, Hashable, Sendable {
         case .adapterNotFound: "adapterNotFound"
         case .routeNotFound: "routeNotFound"
         case .unavailable: "unavailable"
+        case .overBudget: "overBudget"
         case .draining: "draining"
         case .upstreamFailed: "upstreamFailed"
         case .upstreamTimedOut: "upstreamTimedOut"
@@ -168,7 +172,8 @@ public enum GatewayFault: Error, Hashable, Sendable {
     /// The value of `Retry-After`, where the answer has one.
     public var retryAfterSeconds: Int? {
         switch self {
-        case .tooManyRequests(let seconds), .unavailable(let seconds), .draining(let seconds): seconds
+        case .tooManyRequests(let seconds), .unavailable(let seconds), .overBudget(let seconds), .draining(let seconds):
+            seconds
         default: nil
         }
     }
@@ -189,8 +194,8 @@ public enum GatewayFault: Error, Hashable, Sendable {
             text += JSONRPCErrorBody.string(requested.utf8)
             text.append(UInt8(ascii: "}"))
             return text
-        case .unavailable, .draining, .upstreamFailed, .upstreamTimedOut, .outcomeUnknown, .adapterNotFound,
-            .routeNotFound:
+        case .unavailable, .overBudget, .draining, .upstreamFailed, .upstreamTimedOut, .outcomeUnknown,
+            .adapterNotFound, .routeNotFound:
             return Array("{\"gateway\":\"\(reason)\"}".utf8)
         default:
             return nil

@@ -89,6 +89,7 @@ public struct Gateway: Sendable {
             store: store, authority: authority, driver: driver,
             configuration: ControlPlaneConfiguration(
                 limits: AdapterLimits(replicas: configuration.limits.replicas),
+                budget: configuration.budget, parkAfter: configuration.parkAfter,
                 removesOrphans: configuration.runtime == .process,
                 writesNeedRuntime: configuration.runtime == .kubernetes,
                 imageDefaults: { name, version in

@@ -51,6 +51,26 @@ final class Projection: Sendable {
     /// The adapters whose instances are parked when nobody uses them.
     var parking: [AdapterRoute] { state.withLock { $0.directory.routes.values.filter { $0.parkAfter != nil } } }
 
+    /// All adapters.
+    var routes: [AdapterRoute] { state.withLock { Array($0.directory.routes.values) } }
+
+    /// Says whether a workload can't be started for want of room in the budget.
+    ///
+    /// - Returns: whether that is news.
+    func set(isOverBudget: Bool, _ id: WorkloadID) -> Bool {
+        guard let name = AdapterName(id.rawValue) else { return false }
+        return state.withLock { state in
+            guard state.directory.overBudget.contains(name) != isOverBudget else { return false }
+            if isOverBudget {
+                state.directory.overBudget.insert(name)
+            } else {
+                state.directory.overBudget.remove(name)
+            }
+            tell(state)
+            return true
+        }
+    }
+
     /// Whether an adapter stands for the workload.
     func wants(_ id: WorkloadID) -> Bool { state.withLock { $0.generations[id] != nil } }
 
@@ -90,6 +110,7 @@ final class Projection: Sendable {
             state.generations[name.workload] = adapter?.generation
             guard state.directory.routes[name] != adapter?.route else { return }
             state.directory.routes[name] = adapter?.route
+            if adapter == nil { state.directory.overBudget.remove(name) }
             tell(state)
         }
     }

@@ -18,6 +18,7 @@ struct Reconciler: Sendable {
     private let driver: any RuntimeDriver
     private let configuration: ControlPlaneConfiguration
     private let projection: Projection
+    private let gate: StartGate
     private let logger: Logger
     private let queue: Shared
     private let elapsed: @Sendable () -> Duration
@@ -38,6 +39,7 @@ struct Reconciler: Sendable {
         driver: any RuntimeDriver,
         configuration: ControlPlaneConfiguration,
         projection: Projection,
+        gate: StartGate,
         logger: Logger
     ) {
         self.store = store
@@ -45,6 +47,7 @@ struct Reconciler: Sendable {
         self.driver = driver
         self.configuration = configuration
         self.projection = projection
+        self.gate = gate
         self.logger = logger
         queue = Shared(limit: configuration.concurrentReconciles)
         elapsed = Self.stopwatch(configuration.clock)
@@ -60,7 +63,7 @@ struct Reconciler: Sendable {
     func nudge(_ ids: [WorkloadID]) {
         guard !ids.isEmpty else { return }
         queue.queue.withLock { queue in
-            for id in ids { queue.nudge(id) }
+            for id in ids where !gate.holds(id) { queue.nudge(id) }
         }
         queue.signal.ring()
     }
@@ -148,6 +151,11 @@ extension Reconciler {
             try await reconcile(id)
             projection.set(nil, of: id)
             outcome = .succeeded
+        } catch  where error.isForWantOfRoom {
+            // Tried again when there is room, or when a request wants it.
+            projection.set(ReconcileFailure(code: error.code, message: error.message, attempts: 1), of: id)
+            logger.info("workload held: the budget has no room for it", metadata: [LogKey.workload: "\(id)"])
+            outcome = .succeeded
         } catch {
             outcome = .failed(retryIn: note(error, id))
         }
@@ -200,8 +208,17 @@ extension Reconciler {
                 throw .authority(error)
             }
         } else {
-            try await apply(workload(stored.adapter))
+            let workload = workload(stored.adapter)
+            guard mayStart(workload) else { throw .overBudget }
+            try await apply(workload)
         }
+    }
+
+    /// Whether there is room for what would start; what runs already, or at somebody else's, needs none.
+    private func mayStart(_ workload: WorkloadSpec) -> Bool {
+        if case .remote = workload.source { return true }
+        guard workload.replicas > 0, projection.snapshot.workloads[workload.id] == nil else { return true }
+        return gate.admit(workload.id, instances: workload.replicas)
     }
 
     private func apply(_ workload: WorkloadSpec) async throws(ReconcileError) {
@@ -248,11 +265,13 @@ private enum ReconcileError: Error {
     case store(StoreError)
     case authority(AuthorityError)
     case runtime(RuntimeError)
+    case overBudget
 
     var code: String {
         switch self {
         case .store, .authority: "storeFailed"
         case .runtime(let error): error.code.rawValue
+        case .overBudget: "overBudget"
         }
     }
 
@@ -263,12 +282,19 @@ private enum ReconcileError: Error {
             .authority(.failed(let message)):
             message
         case .runtime(let error): error.message
+        case .overBudget:
+            "not started yet: others take all that servers may use together; a request for it starts it, if nobody uses one of them"
         }
+    }
+
+    var isForWantOfRoom: Bool {
+        if case .overBudget = self { return true }
+        return false
     }
 
     var isRetryable: Bool {
         switch self {
-        case .store, .authority: true
+        case .store, .authority, .overBudget: true
         case .runtime(let error): error.isRetryable
         }
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+public import ControlPlane
 public import Logging
 public import TLS
 internal import YAML
@@ -40,6 +41,10 @@ public struct GatewayConfiguration: Sendable {
     public var allowedOrigins: Set<String>
     /// What is too much.
     public var limits: Limits
+    /// What all servers may use together.
+    public var budget: Budget
+    /// After how long without any request the servers of adapters are stopped that don't say themselves; `nil` for never.
+    public var parkAfter: Duration?
     /// What is too long.
     public var timeouts: Timeouts
 
@@ -168,6 +173,17 @@ public struct GatewayConfiguration: Sendable {
         limits.instances = reader.value("limits.instances", default: limits.instances) {
             Quantities.integer($0, in: 1...10_000)
         }
+        let memory = reader.value("budget.memory", default: nil) { text in
+            Quantities.bytes(text, in: 1 << 20...1 << 50).map(Optional.some)
+        }
+        let processes = reader.value("budget.processes", default: nil) { text in
+            Quantities.integer(text, in: 1...1_000_000).map(Optional.some)
+        }
+        budget = Budget(memoryBytes: memory.map(Int64.init), processes: processes)
+        parkAfter = reader.value("session.parkAfter", default: nil) { text in
+            text == "never"
+                ? .some(nil) : Quantities.duration(text, in: .seconds(1) ... .seconds(604_800)).map(Optional.some)
+        }
         timeouts = Timeouts()
         timeouts.head = reader.value("timeouts.head", default: timeouts.head) {
             Quantities.duration($0, in: .seconds(1) ... .seconds(3600))
@@ -211,6 +227,16 @@ public struct GatewayConfiguration: Sendable {
         if runtime == .kubernetes, let catalogueFile {
             reader.fault(
                 "catalogue", value: catalogueFile, rule: "with the runtime kubernetes images come from a registry")
+        }
+        if runtime == .kubernetes, budget.isLimited {
+            reader.fault(
+                budget.memoryBytes == nil ? "budget.processes" : "budget.memory",
+                value: "\(budget.memoryBytes ?? Int64(budget.processes ?? 0))",
+                rule: "with the runtime kubernetes a ResourceQuota of the namespace does this")
+        }
+        if runtime == .kubernetes, let parkAfter {
+            reader.fault(
+                "session.parkAfter", value: "\(parkAfter)", rule: "with the runtime kubernetes nothing is parked")
         }
         if !reader.faults.isEmpty { throw ConfigurationError(reader.faults) }
     }

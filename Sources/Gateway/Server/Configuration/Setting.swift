@@ -96,6 +96,21 @@ public struct Setting: Sendable {
                 purpose:
                     "The keys that session ids are sealed with; gateways that share it route each other's sessions."),
             Setting(
+                key: "session.parkAfter", standard: "never", rule: "never, or a duration, 1s...168h",
+                purpose: """
+                    After how long without a request or a session the servers of an adapter are stopped until the next one, \
+                    where the adapter does not say.
+                    """),
+            Setting(
+                key: "budget.memory", standard: "none", rule: "a size, 1MiB...1048576GiB",
+                purpose: """
+                    How much memory all servers should use together at most: the least recently used are stopped until they are \
+                    needed, and where all are in use, starting others waits.
+                    """),
+            Setting(
+                key: "budget.processes", standard: "none", rule: "a number, 1...1000000",
+                purpose: "How many processes all servers should be together at most; kept to like budget.memory."),
+            Setting(
                 key: "limits.headBytes", standard: "32KiB", rule: "a size, 1KiB...1MiB",
                 purpose: "The largest head of a request."),
             Setting(
