@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""From `POST /adapters` to the first answer to `initialize`, beside starting the same server by hand.
+"""From `POST /adapters`, or from being parked, to the first answer to `initialize`, beside starting the same server by hand.
 
 measure.py --gateway PATH [--rounds 15]
 
 Two servers: the Python sample on standard input and output (needs dev/.venv/samples, which dev/test makes), and nginx as a
-compiled HTTP server. By hand means: start the process, ask until it answers. A round does each once, in turn; medians are
-printed in milliseconds.
+compiled HTTP server. By hand means: start the process, ask until it answers. Woken means: the adapter is parked, and the request
+starts it. A round does each once, in turn; medians are printed in milliseconds.
 """
 
 import argparse
@@ -34,7 +34,7 @@ HTTP = ["/bin/sh", f"{ROOT}/Benchmarks/proxy/upstream"]
 def post(url, body):
     request = urllib.request.Request(url, body, HEADERS, method="POST")
     with urllib.request.urlopen(request, timeout=60) as answer:
-        return answer.status, answer.read()
+        return answer.status, answer.read(), answer.headers.get("Mcp-Session-Id")
 
 
 def stdio_by_hand():
@@ -69,10 +69,34 @@ def http_by_hand():
 def through_gateway(url, name, fields):
     began = time.monotonic()
     post(f"{url}/adapters", json.dumps({"name": name} | fields).encode())
-    status, body = post(f"{url}/adapters/{name}/mcp", INITIALIZE)
+    status, body, _ = post(f"{url}/adapters/{name}/mcp", INITIALIZE)
     seconds = time.monotonic() - began
     assert status == 200, body
-    urllib.request.urlopen(urllib.request.Request(f"{url}/adapters/{name}", method="DELETE"), timeout=60).close()
+    delete(f"{url}/adapters/{name}")
+    return seconds
+
+
+def delete(url, headers={}):
+    request = urllib.request.Request(url, method="DELETE", headers=headers)
+    urllib.request.urlopen(request, timeout=60).close()
+
+
+def woken(url, name):
+    deadline = time.monotonic() + 60
+    while True:
+        with urllib.request.urlopen(f"{url}/adapters/{name}/status", timeout=60) as answer:
+            if [instance["phase"] for instance in json.load(answer)["instances"]] == ["parked"]:
+                break
+        assert time.monotonic() < deadline, f"{name} is not parked"
+        time.sleep(0.05)
+    # What was parked may take a moment to end.
+    time.sleep(0.5)
+    began = time.monotonic()
+    status, body, session = post(f"{url}/adapters/{name}/mcp", INITIALIZE)
+    seconds = time.monotonic() - began
+    assert status == 200, body
+    if session:
+        delete(f"{url}/adapters/{name}/mcp", {"Mcp-Session-Id": session, "MCP-Protocol-Version": "2025-11-25"})
     return seconds
 
 
@@ -92,19 +116,23 @@ def main():
         gateway = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         try:
             url = next(line.split()[-1] for line in gateway.stdout if line.startswith("listening on "))
-            times = {name: ([], []) for name in servers}
+            times = {name: ([], [], []) for name in servers}
+            for index, (_, fields) in enumerate(servers.values()):
+                body = {"name": f"parked-{index}", "session": {"parkAfterSeconds": 1}} | fields
+                post(f"{url}/adapters", json.dumps(body).encode())
             for number in range(options.rounds):
                 for index, (name, (by_hand, fields)) in enumerate(servers.items()):
                     times[name][0].append(by_hand())
                     times[name][1].append(through_gateway(url, f"cold-{index}-{number}", fields))
+                    times[name][2].append(woken(url, f"parked-{index}"))
         finally:
             gateway.terminate()
             gateway.wait()
-    print("| first answer to initialize, median ms | by hand | POST /adapters | more |")
-    print("|---|---|---|---|")
-    for name, (by_hand, through) in times.items():
-        hand, gate = statistics.median(by_hand) * 1000, statistics.median(through) * 1000
-        print(f"| {name} | {hand:.0f} | {gate:.0f} | {gate - hand:.0f} |")
+    print("| first answer to initialize, median ms | by hand | POST /adapters | more | woken | more |")
+    print("|---|---|---|---|---|---|")
+    for name, columns in times.items():
+        hand, posted, wake = (statistics.median(column) * 1000 for column in columns)
+        print(f"| {name} | {hand:.0f} | {posted:.0f} | {posted - hand:.0f} | {wake:.0f} | {wake - hand:.0f} |")
 
 
 main()

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: MIT
 
 import HTTP
-import Logging
 import MCPProtocol
-import Metrics
 import Model
 import NIOCore
-import Observability
 import RuntimeContract
 import Wire
 
@@ -17,94 +14,6 @@ extension ProxyExchange {
     private static let copiedBytes = 16 << 10
 
     // MARK: - The instance
-
-    /// Chooses an instance for what is bound to none.
-    func place(for purpose: Placement.Purpose) {
-        if let instance = choose(for: purpose) { return start(instance) }
-        guard !wait(for: purpose) else { return }
-        // One that was being parked may have been given back in between.
-        if let instance = choose(for: purpose) { return start(instance) }
-        reject(unavailability)
-    }
-
-    /// Why no instance can be had.
-    var unavailability: GatewayFault {
-        guard let adapter else { return .unavailable(retryAfterSeconds: 1) }
-        if adapter.isOverBudget { return .overBudget(retryAfterSeconds: 5) }
-        return .unavailable(retryAfterSeconds: Placement.retryAfterSeconds(adapter.candidates, at: proxy.uptime))
-    }
-
-    private func choose(for purpose: Placement.Purpose) -> InstanceTarget? {
-        guard let adapter else { return nil }
-        while let candidate = affinity.map({
-            Placement.choose(by: $0, among: adapter.candidates, tried: tried, at: proxy.uptime)
-        })
-            ?? Placement.choose(
-                for: purpose, among: adapter.candidates, tried: tried, at: proxy.uptime, using: &proxy.random)
-        {
-            switch candidate.load.admit(at: proxy.uptime) {
-            case .admitted: return adapter.instance(candidate)
-            case .admittedOnTrial:
-                isTrial = true
-                return adapter.instance(candidate)
-            // Another loop was faster with the trial.
-            case .refused: tried.append(candidate.endpoint.id)
-            }
-        }
-        return nil
-    }
-
-    /// Tells that the instance did not serve the request.
-    func noteFailure() {
-        guard let instance else { return }
-        isTrial = false
-        guard instance.load.failed(at: proxy.uptime, proxy.configuration.ejection) else { return }
-        adapter?.meters.ejections.increment()
-        proxy.logger.warning(
-            "an instance that fails again and again is left out for a while",
-            metadata: [LogKey.instance: "\(instance.endpoint.id)", LogKey.endpoint: "\(instance.endpoint.endpoint)"])
-    }
-
-    /// The instance has begun to answer.
-    @inline(__always)
-    func noteSuccess() {
-        isTrial = false
-        instance?.load.succeeded()
-    }
-
-    func abandonTrial() {
-        guard isTrial else { return }
-        isTrial = false
-        instance?.load.abandonTrial(at: proxy.uptime)
-    }
-
-    /// Waits for an instance that is being started, if one is: whoever deploys a server and connects to it need not
-    /// try again until it is up.
-    ///
-    /// What has to flow while it is checked does not wait: it would have to be held.
-    private func wait(for purpose: Placement.Purpose) -> Bool {
-        guard let adapter, adapter.expectsInstances || adapter.candidates.contains(where: \.load.isClosed) else {
-            return false
-        }
-        // Also for the next attempt of who can't wait.
-        proxy.onWanted(adapter.route.name)
-        guard tried.isEmpty, !isCheckedOnTheWay, proxy.beginWaiting(self) else { return false }
-        stage = .waiting(purpose)
-        if !isWatched {
-            expiry = proxy.loop.sweep.deadline(after: proxy.configuration.startTimeout)
-            proxy.loop.sweep.insert(self)
-        }
-        return true
-    }
-
-    /// The world has changed while the request was waiting; it no longer counts as waiting.
-    func placeAgain() {
-        guard case .waiting(let purpose) = stage, let name = adapter?.name else { return }
-        guard let adapter = proxy.table.adapters[name] else { return respond(.adapterNotFound) }
-        guard adapter.route.access.allowsUse(by: principal) else { return respond(.forbidden) }
-        self.adapter = adapter
-        place(for: purpose)
-    }
 
     /// Sends the request to `instance`, with what has arrived of its body.
     ///
@@ -145,7 +54,7 @@ extension ProxyExchange {
         reject(.unavailable(retryAfterSeconds: 1))
     }
 
-    private func connect(to instance: InstanceTarget, mayReuse: Bool) {
+    func connect(to instance: InstanceTarget, mayReuse: Bool) {
         let pool = proxy.pool(instance)
         if mayReuse, let connection = pool.take(for: self) {
             upstream = connection
@@ -315,103 +224,5 @@ extension ProxyExchange {
         }
         body.append(sentRest.bytes)
         return body
-    }
-
-    // MARK: - What becomes of the connection
-
-    func upstreamConnected(_ connection: UpstreamConnection) {
-        client.pauseReading(false)
-        if !isRequestComplete { client.sendContinueIfAwaited() }
-        if self.upstream === connection { flush() }
-    }
-
-    func upstreamWritabilityChanged(isWritable: Bool) {
-        if isAnsweredEarly, !isWritable { return finish() }
-        client.pauseReading(!isWritable)
-    }
-
-    /// The connection ended before anything was sent on it.
-    func upstreamLost() {
-        upstream = nil
-        isHeldBack = false
-        guard let instance else { return }
-        connect(to: instance, mayReuse: true)
-    }
-
-    /// Nothing was sent, so another instance may take what is not bound to this one.
-    func upstreamConnectFailed() {
-        upstream = nil
-        guard let instance else { return }
-        noteFailure()
-        adapter?.meters.connectFailures.increment()
-        proxy.logger.debug(
-            "an instance takes no connection",
-            metadata: [LogKey.instance: "\(instance.endpoint.id)", LogKey.endpoint: "\(instance.endpoint.endpoint)"])
-        tried.append(instance.endpoint.id)
-        release(instance)
-        if session == nil { return place(for: placementPurpose) }
-        if recoverUnsent() { return }
-        reject(.unavailable(retryAfterSeconds: 1))
-    }
-
-    private var placementPurpose: Placement.Purpose {
-        purpose == .initialize || purpose == .eventStream ? .session : .request
-    }
-
-    /// Sends the whole request to another instance, if it is bound to none and reads only.
-    ///
-    /// - Returns: whether it was sent.
-    func sendElsewhere() -> Bool {
-        guard !hasRetried, session == nil, keepsSent, isRequestComplete, isSafeToSendAgain, let failed = instance
-        else { return false }
-        tried.append(failed.endpoint.id)
-        guard let other = choose(for: placementPurpose) else { return false }
-        hasRetried = true
-        adapter?.meters.retries.increment()
-        let wasTrial = isTrial
-        isTrial = false
-        release(failed)
-        isTrial = wasTrial
-        upstream = nil
-        outgoingBody = sentBody
-        forgetSent()
-        start(other)
-        return true
-    }
-
-    /// Sends the whole request once more on a fresh connection, if that can do no harm.
-    ///
-    /// - Returns: whether it was sent.
-    func sendAgain() -> Bool {
-        guard !hasRetried, keepsSent, isRequestComplete, isSafeToSendAgain, let instance else { return false }
-        hasRetried = true
-        adapter?.meters.retries.increment()
-        upstream = nil
-        outgoingHead = HeldBytes(
-            sent.bytes.getSlice(at: sent.bytes.readerIndex, length: sentHeadLength) ?? ByteBuffer())
-        outgoingBody = sentBody
-        forgetSent()
-        connect(to: instance, mayReuse: false)
-        return true
-    }
-
-    /// Whether the request reads only, or does nothing more when it is done twice.
-    var isSafeToSendAgain: Bool {
-        if method == .get || method == .delete { return true }
-        guard let envelope = inspection?.envelope ?? sentEnvelope, envelope.shape == .request,
-            case .bytes(let method) = envelope.method
-        else { return false }
-        return MCPMethod(bytes: method)?.isReplayable ?? false
-    }
-
-    /// What was sent, read afterwards: requests of sessions are not read on their way.
-    var sentEnvelope: Envelope? {
-        guard isRequestComplete else { return nil }
-        let sent = keepsSent ? sentBody : outgoingBody
-        guard !sent.isEmpty else { return nil }
-        let payload = bodyCoding.isChunks ? ChunkCoding.payload(sent.bytes) : sent.bytes
-        return try? payload.withUnsafeReadableBytes { bytes throws(EnvelopeError) in
-            try EnvelopeScanner.scan(bytes)
-        }
     }
 }

@@ -13,13 +13,13 @@ internal import Synchronization
 /// Level-triggered: whatever the reason to look at a workload, what is done follows from what is stored then. So a
 /// crash between any two steps costs nothing but time: the next start looks at everything once.
 struct Reconciler: Sendable {
-    private let store: AdapterStore
-    private let authority: any AdapterAuthority
-    private let driver: any RuntimeDriver
-    private let configuration: ControlPlaneConfiguration
-    private let projection: Projection
-    private let gate: StartGate
-    private let logger: Logger
+    let store: AdapterStore
+    let authority: any AdapterAuthority
+    let driver: any RuntimeDriver
+    let configuration: ControlPlaneConfiguration
+    let projection: Projection
+    let gate: StartGate
+    let logger: Logger
     private let queue: Shared
     private let elapsed: @Sendable () -> Duration
 
@@ -90,55 +90,6 @@ struct Reconciler: Sendable {
     private static func stopwatch(_ clock: some Clock<Duration>) -> @Sendable () -> Duration {
         let start = clock.now
         return { start.duration(to: clock.now) }
-    }
-}
-
-// MARK: - Recovery
-
-extension Reconciler {
-    /// Asks the driver, as often as need be, to take over what runs from before.
-    private func recover(_ stored: [StoredAdapter]) async {
-        let desired = stored.filter { !$0.isDeleted }.map { workload($0.adapter) }
-        var attempts = 0
-        while !Task.isCancelled {
-            do throws(RuntimeError) {
-                let report = try await driver.recover(desired)
-                logger.info(
-                    "recovered",
-                    metadata: [
-                        "adopted": "\(report.adopted.count)", "missing": "\(report.missing.count)",
-                        "orphaned": "\(report.orphaned.count)",
-                    ])
-                // What nobody wants any more: the database was put back, or its removal was never finished.
-                if configuration.removesOrphans { for id in report.orphaned { ask(id) } }
-                await published(report.adopted)
-                projection.set(.ready)
-                return
-            } catch  where error.code == .cancelled {
-                return
-            } catch {
-                attempts += 1
-                let delay = configuration.backoff.delay(afterFailures: attempts, random: .random(in: 0..<1))
-                projection.set(.recovering(error.message))
-                logger.warning(
-                    "finding out what runs from before failed",
-                    metadata: [
-                        LogKey.error: .untrusted(error.description), LogKey.attempt: "\(attempts)",
-                        LogKey.delay: "\(delay)",
-                    ])
-                try? await configuration.clock.sleep(for: delay)
-            }
-        }
-    }
-}
-
-extension Reconciler {
-    /// Waits until the data plane was told of workloads that the driver has taken over; a second at most.
-    private func published(_ adopted: Set<WorkloadID>) async {
-        for _ in 0..<200 where !adopted.isSubset(of: projection.snapshot.workloads.keys) {
-            // The driver has published already; only its way here is waited for.
-            try? await configuration.clock.sleep(for: .milliseconds(5))
-        }
     }
 }
 
@@ -255,7 +206,7 @@ extension Reconciler {
         if wasPresent { logger.info("workload removed", metadata: [LogKey.workload: "\(id)"]) }
     }
 
-    private func workload(_ adapter: Adapter) -> WorkloadSpec {
+    func workload(_ adapter: Adapter) -> WorkloadSpec {
         adapter.workload(on: driver, configuration)
     }
 }
