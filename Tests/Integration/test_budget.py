@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A budget for all servers together: who is not used makes room, and who finds none waits."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +48,15 @@ async def test_the_least_recently_used_makes_room(tmp_path: Path) -> None:
         await eventually(lambda: phase(api, "third") == "overBudget", "there is no room for it")
         assert "a request for it starts it" in api.status("third")["lastError"]["message"]
         assert phase(api, "first") == phase(api, "second") == "ready"
-        await use(gateway, "second")
-        await use(gateway, "first")
-        await use(gateway, "third")
+        # What has a session was used last, whatever came meanwhile.
+        async with legacy_client(gateway.mcp("first")) as client:
+            await call(client, "process")
+            await use(gateway, "third")
         assert [phase(api, name) for name in ("first", "second", "third")] == ["ready", "parked", "ready"]
         assert "lastError" not in api.status("third")
-        await use(gateway, "second")
+        async with legacy_client(gateway.mcp("third")) as client:
+            await call(client, "process")
+            await use(gateway, "second")
         assert [phase(api, name) for name in ("first", "second", "third")] == ["parked", "ready", "ready"]
         await eventually(lambda: len(gateway.servers()) == 2, "what was parked has ended")
         text = api.request("GET", "/metrics").text
@@ -111,6 +115,9 @@ async def test_memory_is_kept_to(tmp_path: Path) -> None:
             await eventually(lambda: 0 < resident() <= 150 << 20, "as much runs as may")
 
 
+@pytest.mark.skipif(
+    os.environ.get("MCP_GATEWAY_TEST_LAUNCHER") == "systemd",
+    reason="units survive the gateway, and may have sessions that it does not know: they make no room for a while")
 async def test_a_start_begins_no_more_than_there_is_room_for(tmp_path: Path) -> None:
     with budget(tmp_path, "budget.processes=2") as gateway:
         api = ControlPlane(gateway)

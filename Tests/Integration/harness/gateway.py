@@ -76,7 +76,8 @@ class Gateway:
         """The processes that the gateway runs now, theirs included."""
         found = processes.descendants(self.pid)
         self._seen = list({*self._seen, *found})
-        return found
+        # Units may outlive it, if it is told to keep them.
+        return [*found, *processes.in_units("mcp-gateway-")] if "systemd" in self.command else found
 
     def start(self, seconds: float = 20.0) -> None:
         """Starts it and waits until it says where it listens."""
