@@ -29,7 +29,8 @@ def raise_limit(wanted):
 class Round:
     """One set of streams, from their first byte to their last."""
 
-    def __init__(self, bench, url, pid, options):
+    def __init__(self, bench, url, pid, options, before):
+        self.before = before
         host, self.path = url.removeprefix("http://").split("/", 1)
         self.port = int(host.split(":")[1])
         self.sessions = open(f"{bench.directory}/sealed").read().split()
@@ -115,7 +116,10 @@ class Round:
         end = time.monotonic() + 60
         while len(os.listdir(f"/proc/{self.pid}/fd")) > 100 and time.monotonic() < end:
             await asyncio.sleep(0.1)
-        await asyncio.sleep(2)
+        # What the allocator keeps is given back to the system after a quarter of a minute or so.
+        end = time.monotonic() + self.options.settle
+        while time.monotonic() < end and memory_kib([self.pid], "Anonymous") > self.before + self.options.slack:
+            await asyncio.sleep(0.5)
         return {"open": opened, "held": held, "left": memory_kib([self.pid], "Anonymous"), "cpu": used / self.options.hold,
                 "lost": self.lost, "events": self.events, "descriptors": len(os.listdir(f"/proc/{self.pid}/fd"))}
 
@@ -134,6 +138,7 @@ def main():
     parser.add_argument("--hold", type=float, default=60, help="seconds")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--slack", type=int, default=2048, help="KiB that may stay after the last round")
+    parser.add_argument("--settle", type=float, default=40, help="seconds that memory has to come back after a round")
     options = parser.parse_args()
     raise_limit(options.streams * 2 - options.http2 + 150)
     bench = Bench(options, f"{HERE}/../streams/upstream.py", {})
@@ -148,7 +153,7 @@ def main():
         left = []
         for number in range(options.rounds):
             start = left[-1] if left else before
-            result = asyncio.run(Round(bench, url, pid, options).run())
+            result = asyncio.run(Round(bench, url, pid, options, before).run())
             left.append(result["left"])
             print(f"| {number + 1} | {result['open']:.1f} | {result['held']} | {(result['held'] - start) / options.streams:.2f} "
                   f"| {result['left']} | {result['cpu']:.3f} | {result['events']} | {result['lost']} | {result['descriptors']} |",
