@@ -45,7 +45,7 @@ struct AnswerTests {
 
     @Test("the task of a stream is cancelled when the client goes away, also while nothing is sent")
     func clientGoneFromStream() async throws {
-        let cancelled = Event()
+        let (waiting, cancelled) = (Event(), Event())
         let pieces = Tally()
         let answer: @Sendable (HTTPRequest) async -> HTTPResponse = { _ in
             HTTPResponse(
@@ -53,6 +53,8 @@ struct AnswerTests {
                 body: .stream(
                     HTTPBodyStream(isEndless: true) {
                         if pieces.add() == 1 { return ByteBuffer(string: "first") }
+                        // A client that goes before has nobody to cancel.
+                        waiting.happen()
                         return await withTaskCancellationHandler {
                             try? await cancelled.happened()
                             return nil
@@ -65,6 +67,7 @@ struct AnswerTests {
             let client = try RawClient(port: server.port)
             try client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
             _ = try await client.receive { $0.contains("first") }
+            try await waiting.happened()
             // Pipelined bytes must not hide that the client has gone.
             try client.send("GET /next HTTP/1.1\r\nHost: h\r\n\r\n")
             client.disconnect()
