@@ -58,7 +58,9 @@ class ControlPlane:
     def wait_until_ready(self, name: str, replicas: int = 1, seconds: float = 60) -> dict[str, Any]:
         def ready() -> dict[str, Any] | None:
             self.last = self.status(name)
-            if self.last["readyReplicas"] == replicas and self.last["replicaStatus"] == "Healthy":
+            # One that is parked soon may have been ready between two looks only.
+            phases = [instance["phase"] for instance in self.last["instances"]]
+            if phases.count("ready") + phases.count("parked") == replicas and self.last["replicaStatus"] == "Healthy":
                 return self.last
             return None
 
