@@ -147,6 +147,23 @@ async def test_a_start_begins_no_more_than_there_is_room_for(tmp_path: Path) -> 
             api.delete(name)
 
 
+async def test_one_that_waits_can_be_turned_off_and_on_and_deleted(tmp_path: Path) -> None:
+    with budget(tmp_path, "budget.processes=1") as gateway:
+        api = ControlPlane(gateway)
+        api.deploy("held", "mcp-example")
+        async with legacy_client(gateway.mcp("held")) as client:
+            await call(client, "process")
+            for name in ("off", "gone"):
+                api.create(name, "mcp-example")
+                await eventually(lambda: phase(api, name) == "overBudget", "there is no room for it")
+            body = {"imageName": "mcp-example", "imageVersion": "1.0.0", "replicaCount": 0}
+            assert api.request("PUT", "/adapters/off", json=body).status_code == 200
+            await eventually(lambda: api.status("off")["replicaStatus"] == "Healthy", "it needs no room")
+            assert "lastError" not in api.status("off")
+            api.delete("gone")
+            assert api.names() == {"held", "off"} and len(gateway.servers()) == 1
+
+
 async def test_a_deployment_does_not_end_what_was_used_a_moment_ago(tmp_path: Path) -> None:
     with budget(tmp_path, "budget.processes=1") as gateway:
         api = ControlPlane(gateway)

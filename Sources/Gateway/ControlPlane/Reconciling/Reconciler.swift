@@ -167,8 +167,11 @@ extension Reconciler {
 
     /// Whether there is room for what would start; what runs already, or at somebody else's, needs none.
     private func mayStart(_ workload: WorkloadSpec) -> Bool {
-        if case .remote = workload.source { return true }
-        guard workload.replicas > 0, projection.snapshot.workloads[workload.id] == nil else { return true }
+        let isRemote = if case .remote = workload.source { true } else { false }
+        guard !isRemote, workload.replicas > 0, projection.snapshot.workloads[workload.id] == nil else {
+            gate.open(workload.id)
+            return true
+        }
         return gate.admit(workload.id, instances: workload.replicas)
     }
 
