@@ -30,6 +30,7 @@ let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distrib
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -75,7 +76,10 @@ let package = Package(
         room("TLS", "Gateway/TLS", [nioCore, nioTLS, nioSSL, logging, lifecycle]),
         room("MCPProtocol", "Gateway/Protocol", [crypto]),
         room("Model", "Gateway/Model", ["JSON", "RuntimeContract"]),
-        room("Identity", "Gateway/Identity", ["Model"]),
+        room("Identity", "Gateway/Identity", ["Model", "Wire"]),
+        room(
+            "OAuth", "Gateway/OAuth",
+            ["Identity", "Model", "MCPProtocol", "JSON", "Curl", crypto, cryptoExtras, logging, lifecycle]),
         room("Observability", "Gateway/Observability", [logging, metrics]),
         room(
             "DataPlane", "Gateway/DataPlane",
@@ -95,7 +99,8 @@ let package = Package(
         room(
             "Server", "Gateway/Server",
             [
-                "Wire", "HTTP", "TLS", "MCPProtocol", "Model", "Identity", "Observability", "DataPlane", "ControlPlane",
+                "Wire", "HTTP", "TLS", "MCPProtocol", "Model", "Identity", "OAuth", "Observability", "DataPlane",
+                "ControlPlane",
                 "ClusterAuthority", "Store",
                 "RuntimeContract", "ProcessRuntime", "KubernetesRuntime", "RemoteRuntime", "YAML", configuration,
                 system, nioCore, nioPosix,
@@ -154,6 +159,8 @@ let package = Package(
             "HTTPTests",
             ["HTTP", "Wire", nioCore, nioPosix, nioEmbedded, nioConcurrency, nioHTTP2, nioHPACK, logging, lifecycle]),
         tests("MCPProtocolTests", ["MCPProtocol"]),
+        tests("IdentityTests", ["Identity", "Model"]),
+        tests("OAuthTests", ["OAuth", "Identity", "Model", "MCPProtocol", "JSON", crypto, cryptoExtras, logging]),
         tests("ObservabilityTests", ["Observability", metrics]),
         tests("JSONTests", ["JSON"]),
         tests("YAMLTests", ["YAML"]),

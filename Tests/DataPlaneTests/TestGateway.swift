@@ -138,14 +138,15 @@ func modernHeaders(_ method: String = "tools/call", name: String? = "count") -> 
 
 /// Knows principals by a bearer token that is their name; roles follow after a slash.
 struct TestAuthenticator: Authenticator {
-    func authenticate(_ credentials: Credentials) throws(AuthenticationError) -> Principal {
-        guard let value = credentials.authorization else { throw .missing }
-        let text = String(decoding: value, as: UTF8.self)
-        guard text.hasPrefix("Bearer ") else { throw .invalid }
-        let parts = text.dropFirst(7).split(separator: "/").map(String.init)
-        guard let id = parts.first else { throw .invalid }
-        return Principal(id: id, roles: Set(parts.dropFirst()))
+    func identify(_ credentials: Credentials, now: Int64) throws(AuthenticationError) -> Identity {
+        guard let token = credentials.bearerToken else { throw .missing }
+        let parts = String(decoding: token, as: UTF8.self).split(separator: "/").map(String.init)
+        guard let id = parts.first else { throw .invalid("the token names nobody") }
+        return Identity(
+            principal: Principal(id: id, roles: Set(parts.dropFirst())), audiences: [], hasScopes: true, expiry: .max)
     }
+
+    func whenDecided(_ body: @escaping @Sendable () -> Void) -> Bool { false }
 }
 
 /// Runs a data plane on a free port while `body` runs, and sees that nothing stays counted afterwards.

@@ -70,6 +70,7 @@ public struct ControlPlane: Service {
             status: StatusResource(driver: driver, projection: projection),
             logs: LogsResource(driver: driver, logger: logger), sessions: SessionsResource(sessions: sessions),
             usage: UsageGauges(driver: driver, projection: projection),
+            metadata: ResourceMetadata(resources: configuration.resources),
             projection: projection, metrics: configuration.metrics, authenticate: authenticate, logger: logger)
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 public import HTTP
+public import Identity
 public import Model
 public import RuntimeContract
 
@@ -30,6 +31,12 @@ public struct ControlPlaneConfiguration: Sendable {
     public var writesNeedRuntime: Bool
     /// What is known of an image by name and version, where an adapter does not say otherwise; no I/O.
     public var imageDefaults: @Sendable (_ name: String, _ version: String) -> ImageDefaults?
+    /// What tokens are needed for, if they are.
+    public var resources: ProtectedResources?
+    /// Roles of which one is needed to create and to change adapters, which is to run programs.
+    ///
+    /// Administrators need none; `nil` lets everybody.
+    public var deployRoles: Set<String>?
     /// The metrics of the process, in the text format of Prometheus.
     public var metrics: @Sendable () -> String
     /// What time it is: for `createdAt` and the like.
@@ -50,6 +57,8 @@ public struct ControlPlaneConfiguration: Sendable {
         removesOrphans: Bool = true,
         writesNeedRuntime: Bool = false,
         imageDefaults: @escaping @Sendable (_ name: String, _ version: String) -> ImageDefaults? = { _, _ in nil },
+        resources: ProtectedResources? = nil,
+        deployRoles: Set<String>? = nil,
         metrics: @escaping @Sendable () -> String = { "" },
         now: @escaping @Sendable () -> Timestamp = { .now },
         clock: any Clock<Duration> = ContinuousClock()
@@ -65,13 +74,15 @@ public struct ControlPlaneConfiguration: Sendable {
         self.removesOrphans = removesOrphans
         self.writesNeedRuntime = writesNeedRuntime
         self.imageDefaults = imageDefaults
+        self.resources = resources
+        self.deployRoles = deployRoles
         self.metrics = metrics
         self.now = now
         self.clock = clock
     }
 
-    /// Says who is asking, or `nil` for somebody who may not ask at all: 401.
-    public typealias Authenticator = @Sendable (HTTPRequest) async -> Principal?
+    /// Says who is asking, or why nobody is let in.
+    public typealias Authenticator = @Sendable (HTTPRequest) async throws(AuthenticationError) -> Principal
 
     func defaults(for adapter: Adapter) -> ImageDefaults {
         adapter.image.flatMap { imageDefaults($0.name, $0.version) } ?? ImageDefaults()

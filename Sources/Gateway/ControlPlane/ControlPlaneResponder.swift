@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 public import HTTP
+internal import Identity
 internal import JSON
 internal import Logging
 internal import Metrics
@@ -19,6 +20,7 @@ public struct ControlPlaneResponder: Responder {
     let logs: LogsResource
     let sessions: SessionsResource
     let usage: UsageGauges
+    let metadata: ResourceMetadata
     let projection: Projection
     let metrics: @Sendable () -> String
     let authenticate: ControlPlaneConfiguration.Authenticator
@@ -58,6 +60,7 @@ public struct ControlPlaneResponder: Responder {
         case (.health, _): return .json(200, ["status": "ok"] as JSONObject)
         case (.readiness, _): return readiness
         case (.contract, _): return Self.contract
+        case (.resourceMetadata(let resource), _): return try metadata.show(resource)
         case (.metrics, _):
             _ = try await principal(of: request)
             await usage.update()
@@ -86,10 +89,11 @@ public struct ControlPlaneResponder: Responder {
     }
 
     private func principal(of request: HTTPRequest) async throws(Problem) -> Principal {
-        guard let principal = await authenticate(request) else {
-            throw Problem(.unauthenticated, "good credentials are needed")
+        do throws(AuthenticationError) {
+            return try await authenticate(request)
+        } catch {
+            throw Problem(error, metadata.resources)
         }
-        return principal
     }
 
     private var readiness: HTTPResponse {

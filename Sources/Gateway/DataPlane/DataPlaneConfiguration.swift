@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 public import HTTP
+public import Identity
 public import NIOCore
 
 /// How the data plane listens and what it allows.
@@ -11,6 +12,8 @@ public struct DataPlaneConfiguration: Sendable {
     public var http = HTTPServerConfiguration()
     /// Which hosts and origins are served.
     public var origins: OriginPolicy
+    /// What tokens are needed for; without it the authenticator alone decides who is let in.
+    public var resources: ProtectedResources?
     /// The largest body of a request to a server, in bytes.
     public var maximumBodyBytes = 64 << 20
     /// The largest body of a request to the control plane, in bytes.

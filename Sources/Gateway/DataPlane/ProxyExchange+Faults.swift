@@ -39,6 +39,7 @@ extension ProxyExchange {
         out.writeStaticString("Content-Type: application/json\r\n")
         if let seconds = fault.retryAfterSeconds { out.writeString("Retry-After: \(seconds)\r\n") }
         if let allow = fault.allow { out.writeString("Allow: \(allow)\r\n") }
+        if let challenge = fault.challenge { out.writeString("WWW-Authenticate: \(challenge)\r\n") }
         if fault != .forbiddenOrigin { writeOrigin(into: &out) }
         if closesClient { out.writeStaticString("Connection: close\r\n") }
         out.writeString("Content-Length: \(content.count)\r\n\r\n")

@@ -9,21 +9,21 @@ import Wire
 
 extension ProxyExchange {
     /// Looks at the head and decides what can be decided without the body.
-    func begin(_ request: RequestView, _ path: AdapterPath) {
+    func begin(_ request: RequestView, _ path: AdapterPath, sender: Sender) {
+        switch sender {
+        case .success(let principal): self.principal = principal
+        // Strangers are not told which adapters there are.
+        case .failure(let error): return reject(proxy.fault(error, path))
+        }
         guard let adapter = proxy.table.adapters[path.name] else {
             // A 404 would make clients give up their sessions while this gateway is only starting.
             return reject(proxy.table.isKnown ? .adapterNotFound : .unavailable(retryAfterSeconds: 1))
-        }
-        do {
-            principal = try proxy.principal(request)
-        } catch {
-            return reject(.unauthorized)
         }
         guard adapter.route.access.allowsUse(by: principal) else { return reject(.forbidden) }
         self.adapter = adapter
         let target = request.head.target.lowerBound
         query = (target + path.query.lowerBound)..<(target + path.query.upperBound)
-        if !query.isEmpty { head = HeldBytes(client.headSlice(length: request.head.length)) }
+        if !query.isEmpty { holdHead(request) }
         if let length = framing.remainingLength, length > UInt64(proxy.configuration.maximumBodyBytes) {
             return reject(.bodyTooLarge(limitBytes: proxy.configuration.maximumBodyBytes))
         }
@@ -70,7 +70,7 @@ extension ProxyExchange {
                 mustNotBeBatch = headers.forbidsBatches
                 beginBound(request, id, kind: .streamable)
             } else {
-                head = HeldBytes(client.headSlice(length: request.head.length))
+                holdHead(request)
                 routing = RoutingFieldPlaces(request)
                 stage = .inspecting
                 inspection = BodyInspection()
@@ -78,6 +78,11 @@ extension ProxyExchange {
             }
         case .head, .options, .other: reject(.methodNotAllowed(allow: "GET, POST, DELETE"))
         }
+    }
+
+    /// Keeps the head beyond this call; of a request that had to wait it is kept already.
+    private func holdHead(_ request: RequestView) {
+        if head.isEmpty { head = HeldBytes(client.headSlice(length: request.head.length)) }
     }
 
     private func beginEventStream(_ request: RequestView) {

@@ -102,6 +102,8 @@ final class ProxyExchange: Expiring, RequestSink {
     /// Whether the body passes as payload, wrapped in chunks again where the client takes them.
     var isPassedInPieces = false
     var progress: SSEProgress?
+    /// Tells one request of the connection from the next.
+    var turn: UInt32 = 0
 
     let proxy: ProxyLoop
     /// Keeps this exchange as its attachment; the connection lets go of it when it ends.
@@ -137,6 +139,7 @@ final class ProxyExchange: Expiring, RequestSink {
     /// Begins a request: nothing of the last one is left.
     func reset(_ request: RequestView, origin: UnsafeRawBufferPointer?) {
         if kept === proxy.keptNothing { kept = proxy.takeKept() }
+        turn &+= 1
         stage = .idle
         purpose = .plain
         method = request.head.method

@@ -34,7 +34,9 @@ final class ProxyLoop: RequestRouter {
     let keptNothing = KeptRequest()
     private var freeKept: [KeptRequest] = []
 
-    private let authenticator: any Authenticator
+    let authenticator: any Authenticator
+    /// Who is let in.
+    var admission: Admission
     private let control: TaskResponder
     private var pools: [ObjectIdentifier: UpstreamPool] = [:]
     private var lastAllowedHost: [UInt8] = []
@@ -62,6 +64,7 @@ final class ProxyLoop: RequestRouter {
         self.meters = meters
         self.logger = logger
         self.authenticator = authenticator
+        admission = Admission(authenticator, configuration.resources)
         self.control = TaskResponder(CrossOrigin(control))
         self.wallClockOffset = wallClockOffset
         self.onWanted = onWanted
@@ -123,6 +126,7 @@ final class ProxyLoop: RequestRouter {
     func forgetUnused() -> (held: Int, highest: Int) {
         let before = sessions.count
         sessions.age()
+        admission.age()
         return (sessions.count + loop.sweep.count, before + loop.sweep.takeHighestCount())
     }
 
@@ -180,7 +184,9 @@ final class ProxyLoop: RequestRouter {
             return CollectedRequest(
                 request, on: connection, maximumBodyBytes: configuration.maximumControlBodyBytes, responder: control)
         }
-        exchange.begin(request, path)
+        let sender = sender(of: request, path)
+        if case .failure(.undecided) = sender, let undecided = wait(request, path, exchange) { return undecided }
+        exchange.begin(request, path, sender: sender.settled)
         return exchange
     }
 
@@ -188,11 +194,6 @@ final class ProxyLoop: RequestRouter {
     func view(of bytes: UnsafeRawBufferPointer) -> RequestView? {
         guard let head = try? scanner.request(bytes, limits: loop.configuration.headLimits) else { return nil }
         return RequestView(head: head, bytes: bytes, scanner: scanner)
-    }
-
-    /// The one who sends the request.
-    func principal(_ request: RequestView) throws(AuthenticationError) -> Principal {
-        try authenticator.authenticate(Credentials(authorization: request.value(of: .authorization)))
     }
 
     private func originFault(_ request: RequestView, _ origin: UnsafeRawBufferPointer?) -> GatewayFault? {

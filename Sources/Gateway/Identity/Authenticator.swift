@@ -1,41 +1,40 @@
 // SPDX-License-Identifier: MIT
 
-public import Model
-
-/// What a request brings to say who sends it.
-///
-/// Borrowed from the request's head.
-public struct Credentials {
-    /// The value of `Authorization`, if there is one.
-    public let authorization: UnsafeRawBufferPointer?
-
-    /// The credentials of one request.
-    public init(authorization: UnsafeRawBufferPointer?) {
-        self.authorization = authorization
-    }
-}
-
-/// Why a request's sender is not known.
-public enum AuthenticationError: Error, Hashable, Sendable {
-    /// There are no credentials, and they are needed.
-    case missing
-    /// The credentials are not good.
-    case invalid
-}
+import Model
 
 /// Finds out who sends a request.
-///
-/// Asked on every request, on an event loop: it must not block.
 public protocol Authenticator: Sendable {
-    /// The sender.
-    func authenticate(_ credentials: Credentials) throws(AuthenticationError) -> Principal
+    /// What the credentials say, whatever they were issued for.
+    ///
+    /// Called on event loops: it must not block. It may be dear, as a signature is; what it says is remembered by
+    /// ``IdentityCache``.
+    ///
+    /// - Parameter now: In seconds since 1970.
+    func identify(_ credentials: Credentials, now: Int64) throws(AuthenticationError) -> Identity
+
+    /// Calls `body` once, from any thread, when ``identify(_:now:)`` may say more than ``AuthenticationError/undecided``,
+    /// and in any case after some seconds.
+    ///
+    /// - Returns: `false`, and `body` is never called, when too many wait already.
+    func whenDecided(_ body: @escaping @Sendable () -> Void) -> Bool
 }
 
 /// Everybody is the developer at the machine: for a gateway that only this machine can reach.
 public struct DevelopmentAuthenticator: Authenticator {
+    private static let developer = Identity(
+        principal: .development, audiences: [], hasScopes: true, expiry: .max)
+
     /// An authenticator that asks for nothing.
     public init() {}
 
     /// Always ``Principal/development``.
-    public func authenticate(_ credentials: Credentials) throws(AuthenticationError) -> Principal { .development }
+    public func identify(_ credentials: Credentials, now: Int64) throws(AuthenticationError) -> Identity {
+        Self.developer
+    }
+
+    /// Calls `body` at once.
+    public func whenDecided(_ body: @escaping @Sendable () -> Void) -> Bool {
+        body()
+        return true
+    }
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 
 /// Base 64 (RFC 4648), read strictly: one text for one value.
-enum Base64 {
+public enum Base64 {
     /// Which of the two alphabets of RFC 4648.
-    enum Alphabet {
+    public enum Alphabet: Sendable {
         /// §4, with padding.
         case standard
         /// §5, without padding.
@@ -12,7 +12,7 @@ enum Base64 {
 
     /// The bytes that `text` stands for, or `nil` where it has a foreign character, white space, wrong padding, or
     /// unused bits that are not zero.
-    static func decode(_ text: some BidirectionalCollection<UInt8>, _ alphabet: Alphabet) -> [UInt8]? {
+    public static func decode(_ text: some BidirectionalCollection<UInt8>, _ alphabet: Alphabet) -> [UInt8]? {
         var digits = text.count
         if alphabet == .standard {
             guard digits % 4 == 0 else { return nil }
@@ -41,7 +41,7 @@ enum Base64 {
     }
 
     /// The text of `bytes`.
-    static func encode(_ bytes: some Collection<UInt8>, _ alphabet: Alphabet) -> [UInt8] {
+    public static func encode(_ bytes: some Collection<UInt8>, _ alphabet: Alphabet) -> [UInt8] {
         var result: [UInt8] = []
         result.reserveCapacity((bytes.count + 2) / 3 * 4)
         var bits: UInt32 = 0

@@ -35,8 +35,12 @@ public enum GatewayFault: Error, Hashable, Sendable {
     case forbiddenOrigin
     /// The `Host` is not this gateway's.
     case misdirected
-    /// No or no good credentials.
-    case unauthorized
+    /// No or no good credentials; with the value of `WWW-Authenticate` (RFC 9110 §15.5.2).
+    case unauthorized(challenge: String)
+    /// Good credentials that lack a scope; with the value of `WWW-Authenticate` (RFC 6750 §3.1).
+    case insufficientScope(challenge: String)
+    /// Who sends the request can't be told, since the keys of the token issuer can't be had.
+    case identityUnknown(retryAfterSeconds: Int)
     /// Good credentials, but not for this.
     case forbidden
     /// The client sends too much.
@@ -75,7 +79,7 @@ public enum GatewayFault: Error, Hashable, Sendable {
             .sessionRequired:
             400
         case .unauthorized: 401
-        case .forbiddenOrigin, .forbidden: 403
+        case .forbiddenOrigin, .forbidden, .insufficientScope: 403
         case .sessionNotFound, .adapterNotFound, .routeNotFound: 404
         case .methodNotAllowed: 405
         case .notAcceptable: 406
@@ -86,7 +90,7 @@ public enum GatewayFault: Error, Hashable, Sendable {
         case .tooManyRequests: 429
         case .headTooLarge: 431
         case .upstreamFailed, .outcomeUnknown: 502
-        case .unavailable, .overBudget, .draining: 503
+        case .unavailable, .overBudget, .draining, .identityUnknown: 503
         case .upstreamTimedOut: 504
         }
     }
@@ -99,7 +103,9 @@ public enum GatewayFault: Error, Hashable, Sendable {
         case .unsupportedVersion: -32022
         case .invalidMetadata: -32602
         case .sessionNotFound: -32001
-        case .unavailable, .overBudget, .draining, .upstreamFailed, .upstreamTimedOut, .outcomeUnknown: -32603
+        case .unavailable, .overBudget, .draining, .identityUnknown, .upstreamFailed, .upstreamTimedOut,
+            .outcomeUnknown:
+            -32603
         default: -32600
         }
     }
@@ -121,6 +127,8 @@ public enum GatewayFault: Error, Hashable, Sendable {
         case .forbiddenOrigin: "The origin is not allowed"
         case .misdirected: "The host is not served here"
         case .unauthorized: "Authentication is required"
+        case .insufficientScope: "The token lacks a scope that is needed"
+        case .identityUnknown: "Tokens can't be checked, since the keys of their issuer can't be fetched"
         case .forbidden: "Access is not allowed"
         case .tooManyRequests: "Too many requests"
         case .sessionNotFound: "Session not found"
@@ -154,6 +162,8 @@ public enum GatewayFault: Error, Hashable, Sendable {
         case .forbiddenOrigin: "forbiddenOrigin"
         case .misdirected: "misdirected"
         case .unauthorized: "unauthorized"
+        case .insufficientScope: "insufficientScope"
+        case .identityUnknown: "identityUnknown"
         case .forbidden: "forbidden"
         case .tooManyRequests: "tooManyRequests"
         case .sessionNotFound: "sessionNotFound"
@@ -172,7 +182,8 @@ public enum GatewayFault: Error, Hashable, Sendable {
     /// The value of `Retry-After`, where the answer has one.
     public var retryAfterSeconds: Int? {
         switch self {
-        case .tooManyRequests(let seconds), .unavailable(let seconds), .overBudget(let seconds), .draining(let seconds):
+        case .tooManyRequests(let seconds), .unavailable(let seconds), .overBudget(let seconds), .draining(let seconds),
+            .identityUnknown(let seconds):
             seconds
         default: nil
         }
@@ -181,6 +192,14 @@ public enum GatewayFault: Error, Hashable, Sendable {
     /// The value of `Allow`, where the answer has one (RFC 9110 §15.5.6).
     public var allow: String? {
         if case .methodNotAllowed(let allow) = self { allow } else { nil }
+    }
+
+    /// The value of `WWW-Authenticate`, where the answer has one.
+    public var challenge: String? {
+        switch self {
+        case .unauthorized(let challenge), .insufficientScope(let challenge): challenge
+        default: nil
+        }
     }
 
     /// The `data` of the JSON-RPC error as JSON text: what the protocol asks for, or the word of the fault where the
@@ -194,8 +213,8 @@ public enum GatewayFault: Error, Hashable, Sendable {
             text += JSONRPCErrorBody.string(requested.utf8)
             text.append(UInt8(ascii: "}"))
             return text
-        case .unavailable, .overBudget, .draining, .upstreamFailed, .upstreamTimedOut, .outcomeUnknown,
-            .adapterNotFound, .routeNotFound:
+        case .unavailable, .overBudget, .draining, .identityUnknown, .upstreamFailed, .upstreamTimedOut,
+            .outcomeUnknown, .adapterNotFound, .routeNotFound:
             return Array("{\"gateway\":\"\(reason)\"}".utf8)
         default:
             return nil

@@ -12,6 +12,7 @@ internal import MCPProtocol
 internal import Model
 internal import NIOCore
 internal import NIOPosix
+internal import OAuth
 internal import Observability
 internal import ProcessRuntime
 internal import RemoteRuntime
@@ -83,6 +84,15 @@ public struct Gateway: Sendable {
         group: MultiThreadedEventLoopGroup
     ) async throws {
         let relay = RoutingRelay()
+        let signIn = try configuration.signIn.map { settings throws(StartupError) in
+            TokenAuthenticator(
+                rules: settings.rules,
+                authorities: try configuration.authoritiesFile.map { path throws(StartupError) in
+                    try TextFile.read(path)
+                },
+                logger: Logger(label: "sign-in"))
+        }
+        let resources = configuration.signIn?.resources
         let metrics = PrometheusRegistry.shared
         let images = catalogue?.images ?? []
         let control = ControlPlane(
@@ -96,13 +106,19 @@ public struct Gateway: Sendable {
                     images.first { $0.name == name && $0.version == version }
                         .map { ImageDefaults(transport: $0.transport, path: $0.path) }
                 },
-                metrics: { metrics.text() }),
+                resources: resources, deployRoles: configuration.signIn?.deployRoles, metrics: { metrics.text() }),
             publish: { relay.publish($0, $1) }, isIdle: { relay.isIdle($0, $1) },
-            traffic: relay, sessions: { relay.sessions(of: $0) }, logger: Logger(label: "control"))
+            traffic: relay, sessions: { relay.sessions(of: $0) },
+            authenticate: { request throws(AuthenticationError) in
+                guard let resources, let signIn else { return .development }
+                return try await resources.principal(
+                    request.headers["Authorization"], by: signIn,
+                    now: Timestamp.now.millisecondsSinceEpoch / 1000)
+            }, logger: Logger(label: "control"))
         let announce = announce
         let plane = DataPlane(
             configuration: dataPlaneConfiguration(certificate, trust), keyRing: keyRing,
-            authenticator: DevelopmentAuthenticator(),
+            authenticator: signIn ?? DevelopmentAuthenticator(),
             control: control.responder, group: group, logger: Logger(label: "data"),
             onListening: { addresses in
                 let urls = addresses.map { Self.url($0, isSecure: certificate != nil) }
@@ -116,7 +132,9 @@ public struct Gateway: Sendable {
         // Until what runs from before is taken over, its sessions look lost: clients wait in the kernel's queue, or try again.
         let late = LateService(service: plane) { await control.recovered(atMost: Self.recoveryPatience) }
         let services: [any Service] =
-            [driver, control] + (certificate.map { [$0] } ?? []) + [late, UnitPresence(group: group)]
+            [driver, control] + (certificate.map { [$0] } ?? []) + (signIn.map { [$0] } ?? []) + [
+                late, UnitPresence(group: group),
+            ]
         let lifecycle = ServiceGroup(
             configuration: .init(services: services, logger: Logger(label: "lifecycle", level: .error)))
         let signals = ShutdownSignals(logger: logger)
@@ -193,6 +211,7 @@ public struct Gateway: Sendable {
             origins: OriginPolicy(
                 checksHost: configuration.isLoopback, allowedHosts: configuration.allowedHosts,
                 allowedOrigins: configuration.allowedOrigins))
+        plane.resources = configuration.signIn?.resources
         plane.http.secure = certificate?.secure
         plane.secureUpstream = trust.secure
         plane.http.headLimits.bytes = configuration.limits.headBytes

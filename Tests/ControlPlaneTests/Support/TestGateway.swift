@@ -3,6 +3,7 @@
 import ControlPlane
 import FoundationEssentials
 import HTTP
+import Identity
 import JSON
 import Logging
 import MemoryRuntime
@@ -55,11 +56,12 @@ struct TestGateway: Sendable {
     }
 
     /// Who the header `Test-Principal: id role role` says; the development principal without one, nobody for `-`.
-    static let principal: ControlPlaneConfiguration.Authenticator = { request in
+    static let principal: ControlPlaneConfiguration.Authenticator = { request throws(AuthenticationError) in
         guard let words = request.headers["Test-Principal"]?.split(separator: " ").map(String.init) else {
             return .development
         }
-        return words[0] == "-" ? nil : Principal(id: words[0], roles: Set(words.dropFirst()))
+        guard words[0] != "-" else { throw .missing }
+        return Principal(id: words[0], roles: Set(words.dropFirst()))
     }
 
     /// Runs the control plane, and the driver too if `withDriver`, while `body` runs.

@@ -13,8 +13,10 @@ from harness.waiting import until
 class ControlPlane:
     """Requests to the control plane of one gateway."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, headers: dict[str, str] | None = None) -> None:
         self.gateway = gateway
+        # What every request has.
+        self.headers = headers or {}
         self._contract: Contract | None = None
 
     @property
@@ -24,7 +26,8 @@ class ControlPlane:
         return self._contract
 
     def request(self, method: str, path: str, *, seconds: float = 15, **options: Any) -> requests.Response:
-        answer = requests.request(method, f"{self.gateway.url}{path}", timeout=seconds, **options)
+        headers = self.headers | options.pop("headers", {})
+        answer = requests.request(method, f"{self.gateway.url}{path}", timeout=seconds, headers=headers, **options)
         body = b"" if method == "HEAD" else answer.content
         self.contract.check(method, path.split("?")[0], answer.status_code, dict(answer.headers), body)
         assert answer.status_code < 500, f"{method} {path} → {answer.status_code}: {answer.text}"

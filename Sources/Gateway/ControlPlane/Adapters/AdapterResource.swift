@@ -46,6 +46,7 @@ struct AdapterResource: Sendable {
     func create(_ request: HTTPRequest, by principal: Principal) async throws(Problem) -> HTTPResponse {
         var query = QueryReader(request.query)
         try query.finish()
+        try mayDeploy(principal)
         let draft = try draft(request, name: .required)
         let moment = configuration.now()
         let adapter = Adapter(
@@ -94,6 +95,7 @@ struct AdapterResource: Sendable {
         let condition = try EntityTagCondition("If-Match", of: request.headers)
         // Whether there is something to replace comes before what it is to be replaced with.
         let name = try await adapter(name, usableBy: principal).name
+        try mayDeploy(principal)
         let draft = try draft(request, name: .optional(name))
         guard draft.name == name else {
             throw Problem(
@@ -147,6 +149,16 @@ struct AdapterResource: Sendable {
 // MARK: - Steps
 
 extension AdapterResource {
+    /// Whoever deploys can run programs, so that who may is told apart from who may use what runs.
+    private func mayDeploy(_ principal: Principal) throws(Problem) {
+        guard let roles = configuration.deployRoles, !principal.isAdministrator,
+            roles.isDisjoint(with: principal.roles)
+        else { return }
+        throw Problem(
+            .forbidden,
+            "creating and changing adapters takes one of the roles \(roles.sorted().joined(separator: ", "))")
+    }
+
     private static func changeable(
         _ stored: StoredAdapter?,
         by principal: Principal,

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 
+internal import Identity
+
 /// The resources of the control plane.
 enum ControlRoute: Hashable {
     case adapters
@@ -11,6 +13,7 @@ enum ControlRoute: Hashable {
     case readiness
     case contract
     case metrics
+    case resourceMetadata(ProtectedResource)
 
     /// The resource that a request target names, or `nil` when it names none.
     ///
@@ -38,16 +41,22 @@ enum ControlRoute: Hashable {
         case (1, "readyz"): self = .readiness
         case (1, "openapi.json"): self = .contract
         case (1, "metrics"): self = .metrics
+        case (2, ".well-known") where segments[1] == Self.metadataName: self = .resourceMetadata(.gateway)
+        case (5, ".well-known") where segments[1] == Self.metadataName && segments[2] == "adapters":
+            guard let endpoint = ProtectedResource.Endpoint(rawValue: segments[4]) else { return nil }
+            self = .resourceMetadata(.adapter(segments[3], endpoint: endpoint))
         default: return nil
         }
     }
+
+    private static let metadataName = "oauth-protected-resource"
 
     /// The methods that the resource has, as `Allow` lists them; `HEAD` is where `GET` is.
     var methods: [String] {
         switch self {
         case .adapters: ["GET", "HEAD", "POST"]
         case .adapter: ["GET", "HEAD", "PUT", "DELETE"]
-        case .status, .logs, .sessions, .health, .readiness, .contract, .metrics: ["GET", "HEAD"]
+        case .status, .logs, .sessions, .health, .readiness, .contract, .metrics, .resourceMetadata: ["GET", "HEAD"]
         }
     }
 
@@ -63,6 +72,8 @@ enum ControlRoute: Hashable {
         case .readiness: "/readyz"
         case .contract: "/openapi.json"
         case .metrics: "/metrics"
+        case .resourceMetadata(.gateway): "/.well-known/oauth-protected-resource"
+        case .resourceMetadata(.adapter): "/.well-known/oauth-protected-resource/adapters/{name}/{endpoint}"
         }
     }
 

@@ -33,8 +33,10 @@ public struct GatewayConfiguration: Sendable {
     public var logLevel: Logger.Level
     /// How many event loops carry traffic.
     public var threads: Int
-    /// Whether anybody may use the API from other machines: there is no sign-in yet.
+    /// Whether anybody may use the API from other machines where nobody has to sign in.
     public var allowAnonymous: Bool
+    /// How callers sign in; `nil` if nobody has to.
+    public var signIn: SignInSettings?
     /// Names besides loopback ones that the Host header may carry on a loopback listener; lower case.
     public var allowedHosts: Set<String>
     /// Origins besides loopback ones that requests may come from; lower case.
@@ -209,13 +211,15 @@ public struct GatewayConfiguration: Sendable {
         timeouts.drain = reader.value("timeouts.drain", default: timeouts.drain) {
             Quantities.duration($0, in: .zero ... .seconds(3600))
         }
-        if !isLoopback && !allowAnonymous {
+        signIn = SignInSettings(
+            &reader, url: isLoopback && port != 0 ? Self.url(host: host, port: port, isSecure: tls != nil) : nil)
+        if !isLoopback && !allowAnonymous && signIn == nil {
             reader.fault(
                 "listen.host", value: host,
                 rule: """
                     other machines could reach it, and without sign-in whoever does can run programs as this user; \
-                    give a loopback address such as 127.0.0.1, or set security.allowAnonymous to true where \
-                    something else keeps strangers out
+                    give a loopback address such as 127.0.0.1, let callers sign in (oidc.issuer), or set \
+                    security.allowAnonymous to true where something else keeps strangers out
                     """)
         }
         if let certificateFile, keyFile == nil {
@@ -243,6 +247,10 @@ public struct GatewayConfiguration: Sendable {
 
     /// Whether only this machine can reach the listener.
     public var isLoopback: Bool { host == "localhost" || host == "::1" || Quantities.isLoopbackIPv4(host) }
+
+    private static func url(host: String, port: UInt16, isSecure: Bool) -> String {
+        "\(isSecure ? "https" : "http")://\(host.contains(":") ? "[\(host)]" : host):\(port)"
+    }
 
     /// A scheme, a host and perhaps a port, and nothing after them (RFC 6454 §6.2).
     private static func isOrigin(_ text: String) -> Bool {

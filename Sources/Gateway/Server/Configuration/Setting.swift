@@ -156,5 +156,5 @@ public struct Setting: Sendable {
             Setting(
                 key: "timeouts.drain", standard: "10s", rule: "a duration, 0s...1h",
                 purpose: "How long requests under way may go on after the gateway was asked to stop."),
-        ] + kubernetes
+        ] + signIn + kubernetes
 }
