@@ -39,7 +39,9 @@ struct AdapterRow {
     func adapter(_ connection: SQLiteConnection) throws(StoreError) -> StoredAdapter {
         guard let adapterName = AdapterName(name) else { throw damaged("its name is not one", connection) }
         var spec = AdapterSpec(source: .remote([]))
-        spec.secretEnvironmentVariables = try secrets(connection)
+        // Which of the two they are is told by what runs.
+        spec.secretHeaders = try secrets(connection)
+        spec.secretEnvironmentVariables = spec.secretHeaders
         do {
             let json = try JSONParser.parse(Array(self.spec.utf8))
             let draft = try AdapterDraft(json, name: .optional(adapterName), limits: .stored)

@@ -206,7 +206,7 @@ extension AdapterStore {
     }
 
     private func insertSecrets(of adapter: Adapter, _ connection: SQLiteConnection) throws(StoreError) {
-        for (name, secret) in adapter.spec.secretEnvironmentVariables {
+        for (name, secret) in adapter.spec.secrets {
             try connection.run(
                 "INSERT INTO adapter_secrets (adapter, name, value) VALUES (?, ?, ?)", .text(adapter.name.rawValue),
                 .text(name), .text(secret.exposed))

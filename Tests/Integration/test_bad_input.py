@@ -85,6 +85,7 @@ FIELDS = {
     "arguments": [True, "x", 1, {}, [1], [None], ["a\u0000b"]],
     "labels": [True, "x", 1, [], {"a": 1}],
     "resources": [True, "x", 1, []],
+    "secretHeaders": [True, "x", 1, [], {"A": 1}, {"A=B": "x"}, {"A": "x"}],
     "secretEnvironmentVariables": [True, "x", 1, [], {"A": 1}, {"A=B": "x"}],
 }  # fmt: skip
 

@@ -269,6 +269,27 @@ def test_kubectl_brings_its_own_secret(gateways: list[Gateway], resources: Resou
     assert "mine" in [item["metadata"]["name"] for item in resources.namespace.get("secrets")]
 
 
+def test_credentials_for_servers_of_others_are_in_secrets(gateways: list[Gateway], resources: Resources) -> None:
+    one, two = gateways
+    body = {"name": "away", "url": "http://127.0.0.1:9/mcp", "secretHeaders": {"Authorization": "Bearer first", "X-Key": "stays"}}
+    created = requests.post(f"{one.url}/adapters", json=body, timeout=15)
+    assert created.status_code == 201 and created.json()["secretHeaders"] == {"Authorization": None, "X-Key": None}
+    wait_for(two, "away", lambda answer: answer.status_code == 200)
+    kept = body | {"secretHeaders": {"Authorization": "Bearer second", "X-Key": None}}
+    assert requests.put(f"{two.url}/adapters/away", json=kept, timeout=15).json()["generation"] == 2
+    spec = resources.get("away")["spec"]
+    secrets = {item["metadata"]["name"]: item for item in resources.namespace.get("secrets")}
+    data = secrets[spec["secretHeaders"]["secretName"]]["data"]
+    assert {key: base64.b64decode(value).decode() for key, value in data.items()} == {"Authorization": "Bearer second", "X-Key": "stays"}
+    # And by kubectl, checked as the API checks.
+    resources.namespace.kubectl("create", "secret", "generic", "theirs", "--from-literal=X-Key=value")
+    resources.namespace.kubectl("create", "secret", "generic", "wrong", "--from-literal=Host=value")
+    resources.apply("afar", {"url": "http://127.0.0.1:9/mcp", "secretHeaders": {"secretName": "theirs"}})
+    assert wait_for(one, "afar", lambda answer: answer.status_code == 200).json()["secretHeaders"] == {"X-Key": None}
+    resources.apply("afar", {"url": "http://127.0.0.1:9/mcp", "secretHeaders": {"secretName": "wrong"}})
+    resources.wait_for_condition("afar", "Degraded", "True", "InvalidSpec")
+
+
 def test_sessions_go_on_when_their_gateway_is_killed(gateways: list[Gateway], image: dict) -> None:
     one, two = gateways
     assert requests.post(f"{one.url}/adapters", json={"name": "lasting", **image}, timeout=15).status_code == 201

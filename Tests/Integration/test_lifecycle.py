@@ -200,3 +200,10 @@ def test_keys_and_data_are_for_the_owner_alone(own_gateway: Gateway) -> None:
     assert data.stat().st_mode & 0o077 == 0, oct(data.stat().st_mode)
     keys = data / "session-keys"
     assert keys.stat().st_mode & 0o077 == 0, oct(keys.stat().st_mode)
+
+
+def test_it_can_be_stopped_from_the_moment_it_listens(tmp_path: Path) -> None:
+    for attempt in range(100):
+        # Checks that it ends with 0, and not by the signal.
+        with Gateway(tmp_path / str(attempt)):
+            pass

@@ -16,9 +16,9 @@ def metrics(api: ControlPlane) -> dict[str, float]:
     found = {}
     for line in answer.text.splitlines():
         if line.startswith("#"):
-            assert re.fullmatch(r"# (HELP [a-z_]+ .+|TYPE [a-z_]+ (counter|gauge|summary))", line), line
+            assert re.fullmatch(r"# (HELP [a-z_]+ .+|TYPE [a-z_]+ (counter|gauge|summary|histogram))", line), line
             continue
-        series = re.fullmatch(r"([a-z_]+(?:\{.*\})?) (-?[0-9.]+)", line)
+        series = re.fullmatch(r"([a-z_]+(?:\{.*\})?) (-?[0-9.]+(?:e-?[0-9]+)?)", line)
         assert series, line
         assert series[1] not in found, "each series once"
         found[series[1]] = float(series[2])
@@ -38,6 +38,9 @@ def test_requests_and_sessions_are_counted_by_adapter(own_gateway: Gateway, own_
     posts = sum(seen[f'mcp_gateway_requests_total{{{labels},status="{status}"}}'] for status in ("2xx", "4xx"))
     assert posts == 5, "initialize, initialized, and three more"
     assert seen['mcp_gateway_requests_total{adapter="",method="POST",status="4xx"}'] == 1
+    took = "mcp_gateway_request_duration_seconds"
+    assert seen[f'{took}_count{{adapter="counted"}}'] == seen[f'{took}_bucket{{adapter="counted",le="+Inf"}}'] == 5
+    assert 0 < seen[f'{took}_sum{{adapter="counted"}}'] < 60
     assert seen['mcp_gateway_sessions{adapter="counted"}'] == 1
     assert seen['mcp_gateway_sessions_opened_total{adapter="counted"}'] == 1
     assert send(own_gateway.port, "DELETE", target, headers=session).status == 200

@@ -15,8 +15,8 @@ struct AdapterObject: Sendable {
     static let createdBy = "mcp-gateway.dev/created-by"
     /// Who counts as the creator of what was created otherwise.
     static let clusterPrincipal = "kubernetes"
-    /// The field of the spec that stands for the API's `secretEnvironmentVariables`.
-    static let secretField = "secretEnvironment"
+    /// The fields of the spec that stand for the API's `secretEnvironmentVariables` and `secretHeaders`.
+    static let secretFields = ["secretEnvironment", "secretHeaders"]
 
     let value: JSONValue
     let name: AdapterName
@@ -41,7 +41,11 @@ struct AdapterObject: Sendable {
     var deletedAt: Timestamp? { value["metadata", "deletionTimestamp"]?.text.flatMap(ClusterAPI.moment) }
     var isBeingDeleted: Bool { value["metadata", "deletionTimestamp"] != nil }
     var finalizers: [String] { value["metadata", "finalizers"]?.items.compactMap(\.text) ?? [] }
-    var secretName: String? { value["spec", Self.secretField, "secretName"]?.text }
+    /// Whether somebody else runs the servers.
+    var isRemote: Bool { value["spec", "url"] != nil }
+    /// Which of ``secretFields`` it may have.
+    var secretField: String { Self.secretFields[isRemote ? 1 : 0] }
+    var secretName: String? { value["spec", secretField, "secretName"]?.text }
     /// How many instances are wanted; of servers that somebody else runs, all that are named, or none.
     var replicas: Int64 {
         let number = value["spec", "replicaCount"]?.number ?? 1
@@ -69,16 +73,23 @@ struct AdapterObject: Sendable {
     func stored(secrets: [String: Secret], limits: AdapterLimits) throws(ValidationError) -> StoredAdapter {
         var fields = JSONObject()
         if case .object(let spec)? = value["spec"] {
-            for member in spec.members where member.name != Self.secretField { fields.set(member.name, member.value) }
+            for member in spec.members where member.name != secretField { fields.set(member.name, member.value) }
         }
+        // Names of fields are checked as the API does; the Secret says what it likes.
+        if isRemote { fields.set(secretField, .strings(secrets.mapValues(\.exposed))) }
         let draft = try AdapterDraft(.object(fields), name: .optional(name), limits: limits)
         var spec = try draft.spec(keepingSecretsOf: nil)
+        guard !isRemote else { return stored(spec) }
         let twice = secrets.keys.filter { spec.environmentVariables[$0] != nil }.sorted()
         guard twice.isEmpty else {
             throw ValidationError(
                 twice.map { FieldFault("environmentVariables.\($0)", .conflict, "must not be in the Secret too") })
         }
         spec.secretEnvironmentVariables = secrets
+        return stored(spec)
+    }
+
+    private func stored(_ spec: AdapterSpec) -> StoredAdapter {
         let created = value["metadata", "creationTimestamp"]?.text.flatMap(ClusterAPI.moment) ?? .now
         return StoredAdapter(
             Adapter(
@@ -105,10 +116,11 @@ struct AdapterObject: Sendable {
     /// The spec of the resource for that of the API.
     static func spec(_ spec: AdapterSpec, secretName: String?) -> JSONObject {
         var fields = JSONObject()
-        for member in spec.json.members where member.name != "secretEnvironmentVariables" {
+        for member in spec.json.members
+        where !["secretEnvironmentVariables", "secretHeaders"].contains(member.name) {
             fields.set(member.name, member.value)
         }
-        if let secretName { fields.set(secretField, ["secretName": .string(secretName)]) }
+        if let secretName { fields.set(secretFields[spec.isRemote ? 1 : 0], ["secretName": .string(secretName)]) }
         return fields
     }
 

@@ -5,7 +5,7 @@ internal import KubernetesRuntime
 internal import Model
 internal import RuntimeContract
 
-/// The values of secret variables are in Secrets, which the resources name.
+/// The values of secret variables and header fields are in Secrets, which the resources name.
 ///
 /// Those that the gateway makes are never changed, only replaced, and belong to their adapter, so that Kubernetes removes them
 /// with it.
@@ -20,7 +20,9 @@ extension ClusterAuthority {
     func secrets(of object: AdapterObject) async throws -> [String: Secret] {
         guard let name = object.secretName, !object.isBeingDeleted else { return [:] }
         guard Self.isName(name) else {
-            throw ValidationError([FieldFault("secretEnvironment.secretName", .format, "must be the name of a Secret")])
+            throw ValidationError([
+                FieldFault("\(object.secretField).secretName", .format, "must be the name of a Secret")
+            ])
         }
         let values: [String: String?]
         do throws(ClusterFault) {
@@ -28,15 +30,16 @@ extension ClusterAuthority {
         } catch {
             guard error.code == .notFound else { throw error }
             throw ValidationError([
-                FieldFault("secretEnvironment.secretName", .conflict, "there is no Secret \(name) in this namespace")
+                FieldFault(
+                    "\(object.secretField).secretName", .conflict, "there is no Secret \(name) in this namespace")
             ])
         }
         var secrets: [String: Secret] = [:]
         for (key, value) in values {
-            guard let value, Self.isVariable(key) else {
+            guard let value, object.isRemote || Self.isVariable(key) else {
                 throw ValidationError([
                     FieldFault(
-                        "secretEnvironment.secretName", .format,
+                        "\(object.secretField).secretName", .format,
                         "the Secret \(name) must have names of variables as keys, and text as values")
                 ])
             }
@@ -47,10 +50,10 @@ extension ClusterAuthority {
 
     /// Makes a Secret with the values of `adapter`, if it has any, and returns its name.
     func makeSecret(_ adapter: Adapter, owner: AdapterObject?) async throws(ClusterFault) -> String? {
-        let values = adapter.spec.secretEnvironmentVariables.mapValues(\.exposed)
+        let values = adapter.spec.secrets.mapValues(\.exposed)
         guard !values.isEmpty else { return nil }
         let suffix = String(UInt64.random(in: (1 << 40)...(1 << 48)), radix: 36)
-        let name = "\(adapter.name)-environment-\(suffix)"
+        let name = "\(adapter.name)-\(adapter.spec.isRemote ? "headers" : "environment")-\(suffix)"
         var metadata: JSONObject = [
             "name": .string(name), "labels": [Self.label: .string(adapter.name.rawValue)],
         ]

@@ -146,7 +146,7 @@ extension ClusterAuthority {
         _ adapter: Adapter, _ stored: StoredAdapter?, _ known: AdapterObject?
     ) async throws(ClusterFault) -> AdapterObject {
         guard let known, let stored else { throw .changedMeanwhile }
-        let isKept = stored.adapter.spec.secretEnvironmentVariables == adapter.spec.secretEnvironmentVariables
+        let isKept = stored.adapter.spec.secrets == adapter.spec.secrets
         // Never changed in place: the resource and its secrets become others at once, or not at all.
         let secretName = isKept ? known.secretName : try await makeSecret(adapter, owner: known)
         let answer: JSONValue

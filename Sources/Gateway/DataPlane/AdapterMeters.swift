@@ -11,6 +11,8 @@ final class AdapterMeters: Sendable {
     private static let classes = ["2xx", "3xx", "4xx", "5xx"]
 
     private let requests: [Counter]
+    /// See ``MetricName/requestDuration``.
+    let durations: Timer
     /// See ``MetricName/sessionsOpened``.
     let sessionsOpened: Counter
     /// See ``MetricName/sessionsClosed``.
@@ -36,6 +38,7 @@ final class AdapterMeters: Sendable {
                     label: MetricName.requests.rawValue, dimensions: own + [("method", method), ("status", status)])
             }
         }
+        durations = Timer(label: MetricName.requestDuration.rawValue, dimensions: own)
         func counter(_ name: MetricName) -> Counter { Counter(label: name.rawValue, dimensions: own) }
         sessionsOpened = counter(.sessionsOpened)
         sessionsClosed = counter(.sessionsClosed)
@@ -76,6 +79,7 @@ final class AdapterMeters: Sendable {
             sessionsNotRecovered,
         ]
         for counter in requests + own { counter.destroy() }
+        durations.destroy()
         inFlight.destroy()
         sessions.destroy()
     }

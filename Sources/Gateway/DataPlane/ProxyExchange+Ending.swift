@@ -2,6 +2,7 @@
 
 import HTTP
 import MCPProtocol
+import Metrics
 import Model
 import NIOCore
 import RuntimeContract
@@ -12,6 +13,7 @@ extension ProxyExchange {
         let connection = upstream
         let isComplete = isRequestComplete
         let keepAlive = !closesClient
+        noteDuration()
         clear()
         connection?.release(isRequestComplete: isComplete)
         client.finishAnswer(keepAlive: keepAlive)
@@ -78,10 +80,18 @@ extension ProxyExchange {
         ChunkCoding.append(event, to: &out)
         out.writeStaticString(ChunkCoding.end)
         let keepAlive = !closesClient
+        noteDuration()
         clear()
         connection?.close()
         client.write(out)
         client.finishAnswer(keepAlive: keepAlive)
+    }
+
+    /// Counts how long the request took whose answer ends now.
+    func noteDuration() {
+        guard !isStanding else { return }
+        let duration = NIODeadline.now().uptimeNanoseconds &- began
+        (adapter?.meters ?? proxy.meters).durations.recordNanoseconds(Int64(clamping: duration))
     }
 
     /// Ends an answer that would stand open until its client or its instance goes: those are what a gateway that stops

@@ -33,6 +33,7 @@ extension ProxyExchange {
         if recovery?.continuesStream ?? false { return endStream(with: fault) }
         let content = faultBody(fault)
         (adapter?.meters ?? proxy.meters).answered(method, status: fault.status)
+        noteDuration()
         closesClient = client.closesAfterAnswer || !clientIsHTTP11
         var out = client.channel.allocator.buffer(capacity: 512)
         ResponseHeadWriter.begin(status: fault.status, into: &out)

@@ -146,7 +146,7 @@ extension ProxyExchange {
 
     /// Writes everything for the instance but the request line, `Host`, and the framing of the body.
     func writeFields(of request: RequestView, into buffer: inout ByteBuffer) {
-        RequestFields.copy(request, into: &buffer)
+        RequestFields.copy(request, without: adapter?.secretNames ?? [], into: &buffer)
         if kept.forwarded.isEmpty
             || !(request.value(of: .host).map { ByteComparison.isEqual($0, kept.forwardedHost) } ?? true)
         {

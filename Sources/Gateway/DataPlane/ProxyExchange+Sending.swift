@@ -108,6 +108,7 @@ extension ProxyExchange {
         if let session, session.binding.kind == .streamable {
             buffer.writeLine("Mcp-Session-Id: ", session.binding.upstream)
         }
+        if let adapter, !adapter.secretLines.isEmpty { buffer.writeBytes(adapter.secretLines) }
         if adapter?.route.transport == .stdio {
             buffer.writeStaticString("MCP-Gateway-Principal: ")
             RequestFields.writeHexadecimal(principal.id, into: &buffer)

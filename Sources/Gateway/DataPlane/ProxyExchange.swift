@@ -104,6 +104,8 @@ final class ProxyExchange: Expiring, RequestSink {
     var progress: SSEProgress?
     /// Tells one request of the connection from the next.
     var turn: UInt32 = 0
+    /// When the request's head came, in nanoseconds of the monotonic clock.
+    var began: UInt64 = 0
 
     let proxy: ProxyLoop
     /// Keeps this exchange as its attachment; the connection lets go of it when it ends.
@@ -140,6 +142,7 @@ final class ProxyExchange: Expiring, RequestSink {
     func reset(_ request: RequestView, origin: UnsafeRawBufferPointer?) {
         if kept === proxy.keptNothing { kept = proxy.takeKept() }
         turn &+= 1
+        began = NIODeadline.now().uptimeNanoseconds
         stage = .idle
         purpose = .plain
         method = request.head.method

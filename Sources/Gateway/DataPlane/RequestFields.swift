@@ -12,12 +12,16 @@ enum RequestFields {
     /// client's credentials and cookies, which are for the gateway, what says where the client came from, which only
     /// the gateway can say, `Origin`, which the gateway has checked, and `Accept-Encoding`: streams must not be compressed,
     /// because a compressor holds events back and nobody could say where one ends.
-    static func copy(_ request: RequestView, into buffer: inout ByteBuffer) {
+    ///
+    /// - Parameter names: In lower case, of fields that the gateway has a value of its own for.
+    static func copy(_ request: RequestView, without names: [[UInt8]], into buffer: inout ByteBuffer) {
         // Lines follow one another without a gap, so a run goes on until a line is dropped.
         var runStart = request.lines.first?.start ?? 0
         var runEnd = runStart
         for line in request.lines {
-            if drops(line.name) || (request.head.namesHopByHopFields && isNamed(line, in: request)) {
+            if drops(line.name) || (request.head.namesHopByHopFields && isNamed(line, in: request))
+                || (!names.isEmpty && isOne(of: names, line, in: request))
+            {
                 if runEnd > runStart { buffer.writeBytes(request.slice(runStart..<runEnd)) }
                 runStart = line.end
             }
@@ -48,6 +52,14 @@ enum RequestFields {
             if isEqual(request.bytes, option, line.nameRange) { isNamed = true }
         }
         return isNamed
+    }
+
+    private static func isOne(of names: [[UInt8]], _ line: FieldLine, in request: RequestView) -> Bool {
+        let own = request.slice(line.nameRange)
+        return names.contains { name in
+            name.count == own.count
+                && zip(name, own).allSatisfy { $0 == $1 || isLetter($1) && $0 == $1 | 0x20 }
+        }
     }
 
     /// Compares two names without regard to case.

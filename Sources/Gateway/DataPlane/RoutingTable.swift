@@ -64,6 +64,10 @@ final class AdapterTarget: Sendable {
     let policy: RoutePolicy
     /// The name of the header field that keeps requests together, in lower case; empty for none.
     let affinityField: [UInt8]
+    /// The field lines that requests to its server have besides the client's.
+    let secretLines: [UInt8]
+    /// Their names in lower case: what the client sends under these does not pass.
+    let secretNames: [[UInt8]]
     /// Whether the runtime has said anything of it.
     let isKnown: Bool
     /// Whether an instance is being started.
@@ -82,6 +86,9 @@ final class AdapterTarget: Sendable {
         self.expectsInstances = expectsInstances
         name = route.name.rawValue
         affinityField = if case .header(let name) = route.affinity { Array(name.utf8) } else { [] }
+        let secrets = route.secretHeaders.sorted { $0.key < $1.key }
+        secretLines = secrets.flatMap { Array("\($0.key): \($0.value.exposed)\r\n".utf8) }
+        secretNames = secrets.map { Array($0.key.lowercased().utf8) }
         let known = route.protocolVersions.map { ($0, ProtocolRevision(rawValue: $0)) }
         policy = RoutePolicy(
             isModernOnly: !known.isEmpty && known.allSatisfy { $0.1?.era != .legacy },

@@ -69,6 +69,7 @@ extension Adapter {
             path: path ?? "/mcp",
             ssePath: ssePath ?? "/sse",
             authorities: authorities,
+            secretHeaders: spec.secretHeaders,
             affinity: spec.session.affinity,
             recovery: spec.session.recovery,
             protocolVersions: spec.protocolVersions,

@@ -30,6 +30,8 @@ public struct AdapterRoute: Hashable, Sendable {
     public var ssePath: String
     /// What requests to each instance say in `Host`, by ordinal; empty means the address of the instance.
     public var authorities: [String]
+    /// Header fields that requests to the server have besides the client's, and instead of the client's of the same name.
+    public var secretHeaders: [String: Secret]
     /// What keeps requests without a session together on one instance.
     public var affinity: SessionAffinity
     /// What is done for sessions that have lost their instance.
@@ -50,6 +52,7 @@ public struct AdapterRoute: Hashable, Sendable {
         path: String = "/mcp",
         ssePath: String = "/sse",
         authorities: [String] = [],
+        secretHeaders: [String: Secret] = [:],
         affinity: SessionAffinity = .none,
         recovery: SessionRecovery = .none,
         protocolVersions: [String] = [],
@@ -62,6 +65,7 @@ public struct AdapterRoute: Hashable, Sendable {
         self.path = path
         self.ssePath = ssePath
         self.authorities = authorities
+        self.secretHeaders = secretHeaders
         self.affinity = affinity
         self.recovery = recovery
         self.protocolVersions = protocolVersions

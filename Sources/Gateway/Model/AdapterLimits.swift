@@ -21,6 +21,9 @@ public struct AdapterLimits: Hashable, Sendable {
     static let variables = 256
     static let variableNameLength = 256
     static let variableValueLength = 32_768
+    static let headers = 16
+    static let headerNameLength = 64
+    static let headerValueLength = 8192
     static let descriptionLength = 4096
     static let roles = 64
     static let roleLength = 256

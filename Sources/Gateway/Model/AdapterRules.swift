@@ -32,6 +32,34 @@ enum AdapterRules {
         try plain(text, 0...AdapterLimits.variableValueLength)
     }
 
+    /// A header field that is for the server alone: none that the gateway or the protocol needs, since there must be one of
+    /// each.
+    static func headerName(_ text: String) throws(FieldRule) {
+        guard (1...AdapterLimits.headerNameLength).contains(text.utf8.count), consists(text, of: "-_") else {
+            throw FieldRule(
+                .format,
+                "must be called by at most \(AdapterLimits.headerNameLength) letters, digits, hyphens and underscores")
+        }
+        let name = text.lowercased()
+        let taken: Set<String> = [
+            "accept", "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "expect",
+            "forwarded", "host", "keep-alive", "last-event-id", "origin", "te", "trailer", "transfer-encoding",
+            "upgrade", "via",
+        ]
+        let prefixes = ["access-control-", "mcp-", "proxy-", "x-forwarded-"]
+        guard !taken.contains(name), !prefixes.contains(where: name.hasPrefix) else {
+            throw FieldRule(.conflict, "must be another field: this one is the gateway's or the protocol's")
+        }
+    }
+
+    /// Visible ASCII and spaces between (RFC 9110 §5.5).
+    static func headerValue(_ text: String) throws(FieldRule) {
+        try length(text, 1...AdapterLimits.headerValueLength)
+        guard text.utf8.allSatisfy({ (0x20...0x7E).contains($0) }), !text.hasPrefix(" "), !text.hasSuffix(" ") else {
+            throw FieldRule(.format, "must be visible ASCII characters, with spaces only between them")
+        }
+    }
+
     static func description(_ text: String) throws(FieldRule) {
         try length(text, 0...AdapterLimits.descriptionLength)
     }

@@ -19,10 +19,11 @@ extension AdapterSpec {
             object.set("url", urls.count == 1 ? .string(urls[0].rawValue) : .strings(urls.map(\.rawValue)))
         }
         object.set("environmentVariables", .strings(environmentVariables))
-        if !secretEnvironmentVariables.isEmpty {
-            let names = secretEnvironmentVariables.keys.sorted()
-            let members = names.map { JSONObject.Member(name: $0, value: .null) }
-            object.set("secretEnvironmentVariables", .object(JSONObject(members)))
+        for (field, secrets) in [
+            ("secretEnvironmentVariables", secretEnvironmentVariables), ("secretHeaders", secretHeaders),
+        ] where !secrets.isEmpty {
+            let members = secrets.keys.sorted().map { JSONObject.Member(name: $0, value: .null) }
+            object.set(field, .object(JSONObject(members)))
         }
         object.set("replicaCount", .integer(Int64(replicaCount)))
         object.set("description", .string(description))

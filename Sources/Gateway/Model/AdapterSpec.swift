@@ -11,6 +11,8 @@ public struct AdapterSpec: Hashable, Sendable {
     public var environmentVariables: [String: String]
     /// Variables whose values can be written and never read.
     public var secretEnvironmentVariables: [String: Secret]
+    /// Header fields that requests to servers of somebody else have, by name, whose values can be written and never read.
+    public var secretHeaders: [String: Secret]
     /// How many instances; 0 stops the server.
     public var replicaCount: Int
     /// A text for people.
@@ -79,6 +81,7 @@ public struct AdapterSpec: Hashable, Sendable {
         source: Source,
         environmentVariables: [String: String] = [:],
         secretEnvironmentVariables: [String: Secret] = [:],
+        secretHeaders: [String: Secret] = [:],
         replicaCount: Int = 1,
         description: String = "",
         useWorkloadIdentity: Bool = false,
@@ -96,6 +99,7 @@ public struct AdapterSpec: Hashable, Sendable {
         self.source = source
         self.environmentVariables = environmentVariables
         self.secretEnvironmentVariables = secretEnvironmentVariables
+        self.secretHeaders = secretHeaders
         self.replicaCount = replicaCount
         self.description = description
         self.useWorkloadIdentity = useWorkloadIdentity
@@ -111,13 +115,23 @@ public struct AdapterSpec: Hashable, Sendable {
         self.labels = labels
     }
 
+    /// Whether somebody else runs the servers.
+    public var isRemote: Bool { if case .remote = source { true } else { false } }
+
+    /// All values that can be written and never read: of header fields where somebody else runs the servers, else of
+    /// variables.
+    public var secrets: [String: Secret] {
+        get { isRemote ? secretHeaders : secretEnvironmentVariables }
+        set { if isRemote { secretHeaders = newValue } else { secretEnvironmentVariables = newValue } }
+    }
+
     /// Whether both say the same, byte by byte.
     ///
     /// `==` is not enough here: it takes texts for equal that differ in their bytes (Unicode canonical equivalence),
     /// and a server sees bytes.
     public func isIdentical(to other: AdapterSpec) -> Bool {
-        let secrets = secretEnvironmentVariables.mapValues(\.exposed)
-        let otherSecrets = other.secretEnvironmentVariables.mapValues(\.exposed)
+        let secrets = secrets.mapValues(\.exposed)
+        let otherSecrets = other.secrets.mapValues(\.exposed)
         return JSONValue.object(json).bytes == JSONValue.object(other.json).bytes
             && JSONValue.strings(secrets).bytes == JSONValue.strings(otherSecrets).bytes
     }

@@ -7,6 +7,10 @@ public enum MetricName: String, CaseIterable, Sendable {
     /// Answers to requests on the routes of adapters, by `adapter`, `method` and `status` (`2xx` …); an adapter that
     /// does not exist is the empty one.
     case requests = "mcp_gateway_requests_total"
+    /// How long requests to an adapter took, from their head to the end of the answer; streams that stand open until somebody
+    /// goes are not among them. What OpenTelemetry calls `mcp.server.operation.duration`, without the method: requests of
+    /// sessions pass unread.
+    case requestDuration = "mcp_gateway_request_duration_seconds"
     /// Requests and streams of an adapter that are not over.
     case requestsInFlight = "mcp_gateway_requests_in_flight"
     /// Sessions of an adapter that this gateway knows to be live.
@@ -44,6 +48,7 @@ public enum MetricName: String, CaseIterable, Sendable {
     var help: String {
         switch self {
         case .requests: "Answers to requests on the routes of adapters"
+        case .requestDuration: "How long requests took, standing streams excepted"
         case .requestsInFlight: "Requests and streams that are not over"
         case .sessions: "Live sessions"
         case .sessionsOpened: "Sessions seen the first time"

@@ -5,8 +5,8 @@ import Synchronization
 
 /// Keeps metrics in memory and writes them down in the text format of Prometheus (version 0.0.4).
 ///
-/// Series are made once and found again by label and dimensions; counting is one relaxed atomic operation. Recorders and
-/// timers become a summary without quantiles: `_count` and `_sum`.
+/// Series are made once and found again by label and dimensions; counting is one relaxed atomic operation. Recorders
+/// become a summary without quantiles: `_count` and `_sum`; timers become a histogram.
 public final class PrometheusRegistry: MetricsFactory {
     /// The one of this process, which swift-metrics sends everything to from its first use on.
     public static let shared: PrometheusRegistry = {
@@ -22,6 +22,7 @@ public final class PrometheusRegistry: MetricsFactory {
 
     private struct State {
         var series: [Key: Series] = [:]
+        var histograms: [Key: Histogram] = [:]
         var gauges: [@Sendable () -> Void] = []
     }
 
@@ -38,23 +39,24 @@ public final class PrometheusRegistry: MetricsFactory {
     /// All series, ordered by name and dimensions.
     public func text() -> String {
         for update in state.withLock(\.gauges) { update() }
-        let series = state.withLock(\.series).sorted {
-            ($0.key.label, $0.key.dimensions) < ($1.key.label, $1.key.dimensions)
-        }
+        let (series, histograms) = state.withLock { ($0.series, $0.histograms) }
+        let lines =
+            series.map {
+                (key: $0.key, kind: $0.value.kind.rawValue, text: $0.value.text($0.key.label, $0.key.dimensions))
+            }
+            + histograms.map {
+                (key: $0.key, kind: "histogram", text: $0.value.text($0.key.label, labels: $0.key.dimensions))
+            }
         var text = ""
         var last = ""
-        for (key, series) in series {
-            if key.label != last {
-                last = key.label
-                if let name = MetricName(rawValue: key.label) { text += "# HELP \(key.label) \(name.help)\n" }
-                text += "# TYPE \(key.label) \(series.kind.rawValue)\n"
+        for line in lines.sorted(by: { ($0.key.label, $0.key.dimensions) < ($1.key.label, $1.key.dimensions) })
+        where !line.text.isEmpty {
+            if line.key.label != last {
+                last = line.key.label
+                if let name = MetricName(rawValue: last) { text += "# HELP \(last) \(name.help)\n" }
+                text += "# TYPE \(last) \(line.kind)\n"
             }
-            let labels = key.dimensions.isEmpty ? "" : "{\(key.dimensions)}"
-            switch series.kind {
-            case .counter, .gauge: text += "\(key.label)\(labels) \(series.value)\n"
-            case .summary:
-                text += "\(key.label)_count\(labels) \(series.count)\n\(key.label)_sum\(labels) \(series.value)\n"
-            }
+            text += line.text
         }
         return text
     }
@@ -76,9 +78,15 @@ public final class PrometheusRegistry: MetricsFactory {
         series(label, dimensions, aggregate ? .summary : .gauge)
     }
 
-    /// A summary in seconds.
+    /// A histogram in seconds.
     public func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
-        series(label, dimensions, .summary)
+        let key = Self.key(label, dimensions)
+        return state.withLock { state in
+            if let histogram = state.histograms[key] { return histogram }
+            let histogram = Histogram()
+            state.histograms[key] = histogram
+            return histogram
+        }
     }
 
     /// Forgets a series.
@@ -88,17 +96,23 @@ public final class PrometheusRegistry: MetricsFactory {
     /// Forgets a series.
     public func destroyRecorder(_ handler: any RecorderHandler) { forget(handler) }
     /// Forgets a series.
-    public func destroyTimer(_ handler: any TimerHandler) { forget(handler) }
+    public func destroyTimer(_ handler: any TimerHandler) {
+        state.withLock { state in state.histograms = state.histograms.filter { $0.value !== handler } }
+    }
 
     private func series(_ label: String, _ dimensions: [(String, String)], _ kind: Series.Kind) -> Series {
-        let text = dimensions.map { "\(Self.name($0.0))=\"\(Self.escaped($0.1))\"" }.joined(separator: ",")
+        let key = Self.key(label, dimensions)
         return state.withLock { state in
-            let key = Key(label: Self.name(label), dimensions: text)
             if let series = state.series[key] { return series }
             let series = Series(kind)
             state.series[key] = series
             return series
         }
+    }
+
+    private static func key(_ label: String, _ dimensions: [(String, String)]) -> Key {
+        let text = dimensions.map { "\(name($0.0))=\"\(escaped($0.1))\"" }.joined(separator: ",")
+        return Key(label: name(label), dimensions: text)
     }
 
     private func forget(_ handler: AnyObject) {
@@ -121,7 +135,7 @@ public final class PrometheusRegistry: MetricsFactory {
 }
 
 /// One series, whose kind says what of it is written down.
-private final class Series: CounterHandler, MeterHandler, RecorderHandler, TimerHandler {
+private final class Series: CounterHandler, MeterHandler, RecorderHandler {
     enum Kind: String {
         case counter, gauge, summary
     }
@@ -132,11 +146,20 @@ private final class Series: CounterHandler, MeterHandler, RecorderHandler, Timer
 
     init(_ kind: Kind) { self.kind = kind }
 
-    /// What a summary has counted.
-    var count: Int64 { whole.load(ordering: .relaxed) }
+    /// What a counter or a summary has counted.
+    private var count: Int64 { whole.load(ordering: .relaxed) }
+
+    /// The lines of the series called `name` with `dimensions`.
+    func text(_ name: String, _ dimensions: String) -> String {
+        let labels = dimensions.isEmpty ? "" : "{\(dimensions)}"
+        return switch kind {
+        case .counter, .gauge: "\(name)\(labels) \(value)\n"
+        case .summary: "\(name)_count\(labels) \(count)\n\(name)_sum\(labels) \(value)\n"
+        }
+    }
 
     /// The value as Prometheus reads it.
-    var value: String {
+    private var value: String {
         switch kind {
         case .counter: return String(count)
         case .gauge, .summary:
@@ -152,7 +175,6 @@ private final class Series: CounterHandler, MeterHandler, RecorderHandler, Timer
     func increment(by amount: Double) { add(amount) }
     func decrement(by amount: Double) { add(-amount) }
     func record(_ value: Int64) { record(Double(value)) }
-    func recordNanoseconds(_ duration: Int64) { record(Double(duration) / 1_000_000_000) }
 
     func record(_ value: Double) {
         guard kind == .summary else { return set(value) }

@@ -137,7 +137,8 @@ public struct Gateway: Sendable {
             ]
         let lifecycle = ServiceGroup(
             configuration: .init(services: services, logger: Logger(label: "lifecycle", level: .error)))
-        let signals = ShutdownSignals(logger: logger)
+        // Before anything listens or is started: whoever sees the gateway can stop it in good order.
+        let signals = await ShutdownSignals(logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { await signals.watch(lifecycle) }
             tasks.addTask { try await lifecycle.run() }

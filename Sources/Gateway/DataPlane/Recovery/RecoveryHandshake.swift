@@ -196,6 +196,7 @@ final class RecoveryHandshake: Expiring {
                 bytes += "MCP-Protocol-Version: \(terms.protocolVersion)\r\n".utf8
             }
         }
+        if let adapter = proxy.table.adapters[adapterName] { bytes += adapter.secretLines }
         if proxy.table.adapters[adapterName]?.route.transport == .stdio {
             var line = ByteBuffer(staticString: "MCP-Gateway-Principal: ")
             RequestFields.writeHexadecimal(memory.principal, into: &line)
