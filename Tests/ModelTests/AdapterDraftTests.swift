@@ -208,6 +208,29 @@ struct AdapterDraftTests {
         }
     }
 
+    @Test("credentials for servers of others are secrets, and go nowhere else")
+    func secretHeaders() throws {
+        let name = try #require(AdapterName("a"))
+        let body = #"{"url":"https://b.example/mcp","secretHeaders":{"X-Key":null,"Authorization":"new"}}"#
+        let stored = AdapterSpec(
+            source: .remote([]), secretHeaders: ["X-Key": Secret("old"), "Authorization": Secret("old")])
+        let spec = try draft(body, name: .optional(name)).spec(keepingSecretsOf: stored)
+        #expect(spec.secrets == ["X-Key": Secret("old"), "Authorization": Secret("new")])
+        #expect(spec.json["secretHeaders"] == ["Authorization": .null, "X-Key": .null])
+        #expect(!spec.isIdentical(to: stored))
+        let moment = Timestamp(millisecondsSinceEpoch: 0)
+        let adapter = Adapter(
+            name: name, uid: 1, spec: spec, createdBy: "ada", createdAt: moment, lastUpdatedAt: moment)
+        #expect(adapter.route().secretHeaders == spec.secrets)
+        #expect(adapter.workload().secretEnvironment.isEmpty)
+        #expect(
+            try faults(#"{"name":"a","imageName":"i","imageVersion":"1","secretHeaders":{"A":"x"}}"#)
+                == ["secretHeaders: conflict"])
+        #expect(
+            try faults(#"{"name":"a","url":"https://b/mcp","secretHeaders":{"A":null,"B":"x","b":"y","Host":"z"}}"#)
+                == ["secretHeaders.A: required", "secretHeaders.b: conflict", "secretHeaders.Host: conflict"])
+    }
+
     @Test("no fault repeats the value of a secret, and their number is bounded")
     func boundedFaults() throws {
         let members = (0..<200).map { JSONObject.Member(name: "f\($0)", value: "x") }
