@@ -153,6 +153,15 @@ def test_settings_become_variables(helm: Helm) -> None:
     assert {"name": "MCP_GATEWAY_TIMEOUTS_DRAIN", "value": "5s"} in container["env"]
 
 
+def test_with_an_issuer_nobody_is_let_in_without_a_token(helm: Helm) -> None:
+    given = {"oidc.issuer": "https://id.example.com", "listen.publicUrl": "https://mcp.example.com"}
+    chart = plain(helm.install(settings=given), helm.namespace)
+    [container] = chart["Deployment", "adapter", "mcp-gateway"]["spec"]["template"]["spec"]["containers"]
+    assert "MCP_GATEWAY_SECURITY_ALLOW_ANONYMOUS" not in {variable["name"] for variable in container["env"]}
+    assert {"name": "MCP_GATEWAY_OIDC_ISSUER", "value": "https://id.example.com"} in container["env"]
+    assert {"name": "MCP_GATEWAY_LISTEN_PUBLIC_URL", "value": "https://mcp.example.com"} in container["env"]
+
+
 def test_helm_refuses_what_the_schema_refuses(helm: Helm) -> None:
     with pytest.raises(Exception, match="replica"):
         helm.install(replica=3)

@@ -453,13 +453,24 @@ def test_requests_wait_for_the_first_keys_with_their_bodies(tmp_path_factory: py
                 gone.sendall(request + body[:1000])
                 gone.close()
                 waiting.sendall(request + body[:10_000])
+                answers: list[httpx2.Response] = []
+
+                def ask_over_http2() -> None:
+                    with httpx2.Client(http1=False, http2=True, timeout=20) as client:
+                        answers.append(client.post(gateway.mcp("none-yet"), content=body, headers=headers))
+
+                over_http2 = threading.Thread(target=ask_over_http2)
+                over_http2.start()
                 # The gateway is alive meanwhile, and tells others what it can.
-                assert initialize(guarded, "none-yet", "opaque").status == 401
+                for _ in range(10):
+                    assert initialize(guarded, "none-yet", "opaque").status == 401
+                assert not answers
                 issuer.hold.set()
                 waiting.sendall(body[10_000:])
                 answer = raw.read_answer(waiting, method="POST", seconds=15)
-            assert answer.status == 404, answer
-            assert json.loads(answer.body)["id"] == "late"
+            over_http2.join(20)
+            for status, content in ((answer.status, answer.body), (answers[0].status_code, answers[0].content)):
+                assert status == 404 and json.loads(content)["id"] == "late"
             api = guarded.api("mcp.admin")
             api.deploy("mirror", "mirror")
             assert initialize(guarded, "mirror", guarded.token("mirror")).status == 200

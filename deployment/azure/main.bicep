@@ -19,7 +19,7 @@ param certificate string
 @secure()
 param certificatePassword string
 
-@description('Addresses that may reach the gateway from the Internet, as CIDR blocks. The gateway asks nobody who they are: none are allowed by default.')
+@description('Addresses that may reach the gateway from the Internet, as CIDR blocks. Without the setting oidc.issuer the gateway asks nobody who they are: none are allowed by default.')
 param allowedSources array = []
 
 @description('The size of the machines.')
