@@ -205,7 +205,7 @@ let package = Package(
         tests("BridgeTests", ["Bridge", "HTTP", "MCPProtocol", nioCore, nioPosix]),
         // The properties that Fuzz/run fuzzes, held against the corpora it keeps.
         .testTarget(
-            name: "FuzzTests", dependencies: ["Wire", "MCPProtocol"], path: "Fuzz",
+            name: "FuzzTests", dependencies: ["Wire", "MCPProtocol", "JSON", "OAuth"], path: "Fuzz",
             exclude: ["README.md", "run", "corpus", "Entries"], swiftSettings: strict),
         tests("ServerTests", ["Server", "Model", "RuntimeContract", logging]),
     ]

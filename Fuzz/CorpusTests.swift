@@ -18,6 +18,12 @@ struct CorpusTests {
     @Test("nothing that a fuzzer found breaks message heads and bodies")
     func messageHeads() throws { try replay("message-head", MessageHeadCheck.violation) }
 
+    @Test("nothing that a fuzzer found breaks the reader of JSON")
+    func json() throws { try replay("json", JSONCheck.violation) }
+
+    @Test("nothing that a fuzzer found breaks the reader of tokens")
+    func tokens() throws { try replay("token", TokenCheck.violation) }
+
     private func replay(_ corpus: String, _ violation: ([UInt8]) -> String?) throws {
         let directory = #filePath.split(separator: "/").dropLast().map { "/" + $0 }.joined() + "/corpus/\(corpus)"
         let files = try names(in: directory)
