@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlparse
 
@@ -15,6 +16,7 @@ import httpx2
 import jwt
 import pytest
 import requests
+import trustme
 from mcp.client.auth import OAuthClientProvider
 from mcp.client.client import Client
 from mcp.client.sse import sse_client
@@ -489,6 +491,20 @@ def test_an_issuer_that_is_away_is_a_503_until_it_is_back(tmp_path_factory: pyte
             assert "can't be fetched" in gateway.log and issuer.url.rstrip("/") in gateway.log
             issuer.start()
             until(lambda: initialize(guarded, "example", guarded.token("example")).status == 404, "it is back", seconds=40)
+
+
+def test_an_issuer_with_a_certificate_of_ones_own_authority_is_trusted_where_that_is_set(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "issuer.pem"))
+    with Issuer(SCOPES, certificate=tmp_path / "issuer.pem") as issuer:
+        trust = ["--set", f"tls.authoritiesFile={tmp_path / 'authority.pem'}"]
+        for name, flags, status in (("trusts", trust, 200), ("does-not", [], 503)):
+            with guarded_gateway(tmp_path / name, issuer, *flags) as gateway:
+                token = Guarded(gateway, issuer).token()
+                answer = requests.get(f"{gateway.url}/adapters", headers={"Authorization": f"Bearer {token}"}, timeout=20)
+                assert answer.status_code == status, f"{answer.text}; {gateway.log}"
+                assert ("untrusted" in gateway.log) == (status == 503)
 
 
 # Settings

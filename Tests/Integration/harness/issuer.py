@@ -10,6 +10,7 @@ import secrets
 import socket
 import threading
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -59,14 +60,18 @@ class Key:
 
 
 class Issuer(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken, AccessToken]):
-    """`with Issuer() as issuer:` serves on a port of 127.0.0.1 that stays the same however often it stops and starts."""
+    """`with Issuer() as issuer:` serves on a port of 127.0.0.1 that stays the same however often it stops and starts.
 
-    def __init__(self, scopes: tuple[str, ...] = ()) -> None:
+    With `certificate`, a PEM file with its key, it serves HTTPS.
+    """
+
+    def __init__(self, scopes: tuple[str, ...] = (), certificate: Path | None = None) -> None:
+        self._certificate = certificate
         self._reserved = socket.socket()
         self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._reserved.bind(("127.0.0.1", 0))
         self.port = self._reserved.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}/"
+        self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self.port}/"
         self.scopes = scopes
         self.keys = [Key()]
         # Who signs in, and with which roles.
@@ -120,7 +125,8 @@ class Issuer(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken, A
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", self.port))
         listener.listen()
-        self._server = uvicorn.Server(uvicorn.Config(application, log_level="warning", lifespan="off"))
+        certificate = str(self._certificate) if self._certificate else None
+        self._server = uvicorn.Server(uvicorn.Config(application, log_level="warning", lifespan="off", ssl_certfile=certificate))
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listener]})
         self._thread.start()
 
