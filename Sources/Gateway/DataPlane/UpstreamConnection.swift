@@ -8,12 +8,13 @@ import Wire
 ///
 /// Confined to its loop.
 ///
-/// Splits what the instance sends into heads and bodies and hands them to the exchange; knows nothing about MCP.
+/// Splits what the instance sends into heads and bodies and hands them to the exchange (the extension Reading); knows nothing
+/// about MCP.
 final class UpstreamConnection: Expiring, ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    private enum Phase {
+    enum Phase {
         case connecting
         /// Unused, in the pool.
         case idle
@@ -33,20 +34,19 @@ final class UpstreamConnection: Expiring, ChannelInboundHandler {
     /// Whether the server has sent anything since the request.
     private(set) var hasAnswered = false
     /// When the present wait ends.
-    private var expiry = NIODeadline.distantFuture
+    var expiry = NIODeadline.distantFuture
 
     private let pool: UpstreamPool
-    private let proxy: ProxyLoop
-    private var phase = Phase.connecting
+    let proxy: ProxyLoop
+    var phase = Phase.connecting
     private var handlerContext: ChannelHandlerContext?
     private var sender = SocketSender()
     /// What was read and not looked at.
-    private var pending = HeldBytes()
-    private var searched = 0
-    private var framing = BodyFraming.none
-    private var keepsAlive = false
-    private var wantsPayload = false
-    private var answersHead = false
+    var pending = HeldBytes()
+    var searched = 0
+    var framing = BodyFraming.none
+    var keepsAlive = false
+    var wantsPayload = false
     private var isReading = true
 
     init(pool: UpstreamPool, exchange: ProxyExchange) {
@@ -186,96 +186,6 @@ final class UpstreamConnection: Expiring, ChannelInboundHandler {
         proxy.loop.readBuffer.giveBack(bytes)
     }
 
-    private func read(_ bytes: ByteBuffer, _ exchange: ProxyExchange) {
-        var input = bytes
-        if var held = pending.take() {
-            held.writeImmutableBuffer(bytes)
-            input = held
-        }
-        do throws(HeadError) {
-            while phase == .head {
-                guard try readHead(&input, exchange) else { return }
-            }
-            if phase == .body { try readBody(&input, exchange) }
-        } catch {
-            fail()
-        }
-    }
-
-    /// - Returns: whether a head was read.
-    private func readHead(_ input: inout ByteBuffer, _ exchange: ProxyExchange) throws(HeadError) -> Bool {
-        var isInterim = false
-        let length = try input.withUnsafeReadableBytes { bytes throws(HeadError) -> Int? in
-            guard
-                let head = try proxy.scanner.response(
-                    bytes, searched: searched, answersHead: answersHead, limits: proxy.upstreamHeadLimits)
-            else { return nil }
-            if head.status < 200 {
-                // RFC 9110 §15.2: any number of interim responses; the protocol is never switched, since the request
-                // did not ask for it.
-                guard head.status != 101 else { throw .badStartLine }
-                isInterim = true
-                return head.length
-            }
-            framing = head.framing
-            keepsAlive = head.keepsAlive
-            phase = .body
-            expiry = .distantFuture
-            wantsPayload = exchange.upstreamAnswered(
-                head, lines: proxy.scanner.lines, bytes: UnsafeRawBufferPointer(rebasing: bytes[..<head.length]))
-            return head.length
-        }
-        guard let length else {
-            searched = input.readableBytes
-            pending = HeldBytes(input)
-            return false
-        }
-        searched = 0
-        input.moveReaderIndex(forwardBy: length)
-        return phase == .body || isInterim
-    }
-
-    private func readBody(_ input: inout ByteBuffer, _ exchange: ProxyExchange) throws(HeadError) {
-        if wantsPayload { return try readPayload(&input, exchange) }
-        let count = try input.withUnsafeReadableBytes { bytes throws(HeadError) in try framing.take(bytes) }
-        guard let slice = input.readSlice(length: count) else { return }
-        keep(input)
-        exchange.upstreamBody(slice, isEnd: framing.isComplete)
-    }
-
-    /// Hands on the payload of one read in one piece, whatever its chunks: it leaves as one chunk again.
-    private func readPayload(_ input: inout ByteBuffer, _ exchange: ProxyExchange) throws(HeadError) {
-        var payload = ByteBuffer()
-        var offset = 0
-        var isEnd = false
-        try input.withUnsafeReadableBytes { bytes throws(HeadError) in
-            loop: while true {
-                switch try framing.next(bytes, at: &offset) {
-                case .payload(let range):
-                    if payload.readableBytes == 0, range.lowerBound == 0, range.upperBound == bytes.count {
-                        payload.writeBytes(bytes)
-                    } else {
-                        payload.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[range]))
-                    }
-                case .more: break loop
-                case .end:
-                    isEnd = true
-                    break loop
-                }
-            }
-        }
-        input.moveReaderIndex(forwardBy: offset)
-        keep(input)
-        isEnd = isEnd || framing.isComplete
-        exchange.upstreamBody(payload, isEnd: isEnd)
-    }
-
-    /// Keeps what is left of a read, before the exchange hears of the rest: whether something is left decides what
-    /// becomes of the connection when the exchange is over.
-    private func keep(_ input: ByteBuffer) {
-        if input.readableBytes > 0 { pending = HeldBytes(input) }
-    }
-
     private func ended() {
         guard phase != .closed else { return }
         if phase == .body, framing.isUntilClose, let exchange {
@@ -288,7 +198,7 @@ final class UpstreamConnection: Expiring, ChannelInboundHandler {
         }
     }
 
-    private func fail() {
+    func fail() {
         let exchange = exchange
         let phase = phase
         close()
