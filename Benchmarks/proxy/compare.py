@@ -29,7 +29,7 @@ def round_of(bench, name, connections, seconds):
          "-s", f"{HERE}/request.lua", url],
         capture_output=True, text=True, timeout=seconds + 60,
         env={**os.environ, "SESSIONS": f"{bench.directory}/{sessions}", "REQUEST_BYTES": str(bench.options.request_bytes),
-             "MESSAGE": bench.options.message}).stdout
+             "MESSAGE": bench.options.message, "THINK_MS": str(bench.options.think_ms)}).stdout
     used = cpu_seconds(pids) - before
     requests = int(re.search(r"(\d+) requests in", out).group(1))
     if "Non-2xx" in out or "Socket errors" in out:
@@ -46,6 +46,8 @@ def main():
     p.add_argument("--seconds", type=int, default=3)
     p.add_argument("--message", choices=["tools/call", "initialize"], default="tools/call",
                    help="initialize: every request begins a session, whose id the gateway seals")
+    p.add_argument("--think-ms", type=int, default=0,
+                   help="what each connection waits between requests, on average; 0 drives every proxy to its limit")
     p.add_argument("--request-bytes", type=int, default=1024)
     p.add_argument("--response-bytes", type=int, default=1024)
     options = p.parse_args()
@@ -55,6 +57,7 @@ def main():
         start(bench)
         names = list(bench.proxies)
         print(f"{options.message}, request {options.request_bytes} B, response {options.response_bytes} B, {options.threads} worker(s), "
+              f"{options.think_ms} ms between requests, "
               f"{options.rounds} rounds of {options.seconds} s, medians; CPU in µs per request")
         for connections in map(int, options.connections.split(",")):
             results = {name: [] for name in names}

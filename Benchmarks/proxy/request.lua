@@ -27,6 +27,13 @@ function init()
     requests[n] = wrk.format("POST", nil, headers, body)
   end
 end
+-- What each connection waits between an answer and its next request: the proxies are not driven to their limit then.
+local think = tonumber(os.getenv("THINK_MS") or "0")
+if think > 0 then
+  function delay()
+    return math.random(0, 2 * think)
+  end
+end
 function done(summary, latency)
   print(string.format("latency p50=%d p99=%d p99.9=%d", latency:percentile(50), latency:percentile(99),
     latency:percentile(99.9)))
