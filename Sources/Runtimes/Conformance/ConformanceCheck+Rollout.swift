@@ -67,8 +67,7 @@ extension ConformanceCheck {
             // Cancelled here, whichever way the check ends.
             defer { watching.cancel() }
             _ = try await driver.apply(context.spec(.failing, generation: 2, replicas: 2))
-            // A kubelet waits longer before every start, and longer still than it says on a machine with much to do.
-            let states = try await context.value(of: watching, "it is withdrawn", within: .seconds(150))
+            let states = try await context.value(of: watching, "it is withdrawn")
             for status in states.compactMap({ $0.workloads[before.id] }) {
                 let ready = status.instances.filter { $0.phase == .ready }
                 try expect(

@@ -11,9 +11,12 @@ struct ConformanceContext: Sendable {
     private let services: ServiceGroup
 
     /// How long anything that should happen may take, on a machine with much to do.
-    static let patience: Duration = .seconds(60)
+    ///
+    /// A kubelet removes what it missed of an ended pod only once a minute, looks at the pod in rounds of ten seconds
+    /// after that, and waits longer before every start of a program that fails.
+    static let patience: Duration = .seconds(150)
     /// How long a whole check may take, which is many such things one after the other.
-    static let checkPatience: Duration = .seconds(300)
+    static let checkPatience: Duration = .seconds(450)
 
     init(_ harness: any ConformanceHarness) {
         self.harness = harness
